@@ -1,0 +1,66 @@
+"""
+Everything that twistedcam raises on purpose.
+"""
+
+from __future__ import annotations
+
+
+class TwistedcamError(Exception):
+    """The root of the tree: catch this to catch them all."""
+
+
+class WireError(TwistedcamError, ValueError):
+    """
+    Bytes (or text) that are not what the protocol says.
+
+    @ivar reason: what is wrong, in words.
+    @ivar offset: where in the datagram the offending byte stands, from 0;
+        L{None} if the fault has no place (a text, a value to encode).
+    @ivar byte: the offending byte's value; L{None} if it is missing.
+    """
+
+    def __init__(
+        self, reason: str, offset: int | None = None, byte: int | None = None
+    ) -> None:
+        super().__init__(reason, offset, byte)
+        self.reason = reason
+        self.offset = offset
+        self.byte = byte
+
+    def __str__(self) -> str:
+        if self.offset is None:
+            return self.reason
+        found = "the end" if self.byte is None else f"0x{self.byte:02x}"
+        return f"{self.reason}: {found} at offset {self.offset}"
+
+
+class ConfigError(TwistedcamError):
+    """A configuration that cannot be used; the text names file and place."""
+
+
+class AlreadyStarted(TwistedcamError):
+    """Somebody started what is running: stop it first."""
+
+
+class NotFound(TwistedcamError):
+    """No camera answered in time, or the search was given up."""
+
+
+class SessionClosed(TwistedcamError):
+    """
+    A session ended, or never came to be.
+
+    @ivar reason: why, in words fit for a log.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ConnectTimeout(TwistedcamError, TimeoutError):
+    """The camera was not up in the time that the caller gave."""
+
+
+class Disconnected(TwistedcamError):
+    """C{disconnect} was called while something still waited for the camera."""
