@@ -15,7 +15,6 @@ to go byte by byte.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 
 from ..errors import WireError
 from .deviceid import SIZE, DeviceId
@@ -137,10 +136,15 @@ PLAIN = Cipher("")
 KNOWN: tuple[Cipher, ...] = tuple(Cipher(psk) for psk in _FAMILIES)
 
 
-@cache
-def _byPrefix(prefix: str) -> tuple[Cipher, ...]:
-    families = zip(KNOWN, _FAMILIES.values(), strict=True)
-    return tuple(cipher for cipher, prefixes in families if prefix in prefixes.split())
+def _byPrefix() -> dict[str, tuple[Cipher, ...]]:
+    table: dict[str, tuple[Cipher, ...]] = {}
+    for cipher, prefixes in zip(KNOWN, _FAMILIES.values(), strict=True):
+        for prefix in prefixes.split():
+            table[prefix] = (*table.get(prefix, ()), cipher)
+    return table
+
+
+_BY_PREFIX = _byPrefix()
 
 
 def forPrefix(prefix: str) -> tuple[Cipher, ...]:
@@ -148,7 +152,7 @@ def forPrefix(prefix: str) -> tuple[Cipher, ...]:
     The ciphers that a family of cameras is known to use, likeliest first; empty
     for an unknown family: then all of L{KNOWN} have to be tried.
     """
-    return _byPrefix(prefix)
+    return _BY_PREFIX.get(prefix, ())
 
 
 def recognise(

@@ -236,6 +236,6 @@ def _write(datagram: bytearray, message: object, layout: tuple[_Field, ...]) -> 
             if raw >> (8 * place.size) or raw < 0:
                 raise WireError(f"{place.name} {raw} does not fit {place.size} bytes")
             raw = raw.to_bytes(place.size, "little")
-        if len(raw) > place.size:
+        if len(raw) > place.size or (place.format != "s" and len(raw) < place.size):
             raise WireError(f"{place.name} does not fit {place.size} bytes")
         datagram[place.offset : place.offset + len(raw)] = raw

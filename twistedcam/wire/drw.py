@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
+from struct import error as StructError
 
 from ..errors import WireError
 from .header import HEADER, MAGIC, at, frame
@@ -72,13 +73,17 @@ def encodeAck(channel: int, indices: Sequence[int]) -> bytes:
     """
     A whole DRW_ACK datagram.
 
-    @raise WireError: more than L{MAX_ACKS} indices: the caller splits.
+    @raise WireError: more than L{MAX_ACKS} indices (the caller splits), or one
+        that is no u16.
     """
     _checkChannel(channel)
     if len(indices) > MAX_ACKS:
         raise WireError(f"{len(indices)} indices in one DRW_ACK")
-    body = Struct(f">BBH{len(indices)}H").pack(MARKER, channel, len(indices), *indices)
-    return frame(DRW_ACK, body)
+    try:
+        tail = Struct(f">{len(indices)}H").pack(*indices)
+    except StructError:
+        raise WireError("an index is no u16") from None
+    return frame(DRW_ACK, _INNER.pack(MARKER, channel, len(indices)) + tail)
 
 
 def decodeDrw(datagram: bytes, end: int) -> Drw:

@@ -26,7 +26,13 @@ def at(datagram: bytes, offset: int) -> int | None:
 
 
 def frame(kind: int, body: bytes = b"") -> bytes:
-    """Put the header in front of C{body}."""
+    """
+    Put the header in front of C{body}.
+
+    @raise WireError: nobody would take so long a datagram.
+    """
+    if HEADER.size + len(body) > MAX_DATAGRAM:
+        raise WireError(f"a body of {len(body)} bytes")
     return HEADER.pack(MAGIC, kind, len(body)) + body
 
 

@@ -1,0 +1,190 @@
+"""
+The configuration file: TOML into typed, frozen values.
+
+Unknown keys are refused, and every complaint names the place, so that a typing
+error does not quietly leave a camera alone::
+
+    [[camera]]
+    uid = "VSTB-668515-UZCPK"
+    name = "garden"
+    password-file = "garden.password"
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import msgspec
+
+from .errors import ConfigError, WireError
+from .wire.deviceid import DeviceId
+
+_NAME = re.compile(r"[a-z0-9-]{1,32}")
+
+#: A password file longer than this (bytes) is some other file.
+_MAX_PASSWORD_FILE = 1024
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """
+    What L{twistedcam.camera.Camera} wants to know of a camera; the fields are its
+    parameters.
+    """
+
+    deviceId: DeviceId | None = None
+    address: str | None = None
+    pinAddress: bool = False
+    user: str = "admin"
+    password: str | None = field(default=None, repr=False)
+    psk: str | None = field(default=None, repr=False)
+    name: str | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Config:
+    """
+    A whole file.
+
+    @ivar cameras: at least one, names all different.
+    """
+
+    cameras: tuple[CameraConfig, ...]
+
+
+class _Table(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    rename=lambda name: re.sub("[A-Z]", lambda match: "-" + match[0].lower(), name),
+):
+    """Tables of the file have kebab-case keys."""
+
+
+class _CameraTable(_Table, frozen=True):
+    """C{[[camera]]}, as it is written."""
+
+    uid: str | None = None
+    name: str | None = None
+    title: str = ""
+    address: str | None = None
+    pinAddress: bool = False
+    user: str = "admin"
+    passwordFile: str | None = None
+    psk: str | None = None
+
+
+class _File(_Table, frozen=True):
+    """The file, as it is written."""
+
+    camera: tuple[_CameraTable, ...] = ()
+
+
+def loadConfig(path: str) -> Config:
+    """
+    Read a configuration file.
+
+    @raise ConfigError: it cannot be used; the text names the file and the place.
+    """
+    try:
+        with open(path, "rb") as stream:
+            file = msgspec.convert(tomllib.load(stream), _File)
+        return Config(tuple(_cameras(file, Path(path).parent)))
+    except OSError as e:
+        raise ConfigError(f"cannot read {path}: {e.strerror}") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path} is not TOML: {e}") from e
+    except (msgspec.ValidationError, ConfigError) as e:
+        raise ConfigError(f"{path}: {e}") from e
+
+
+def _cameras(file: _File, folder: Path) -> Iterator[CameraConfig]:
+    if not file.camera:
+        raise ConfigError("no [[camera]] in it")
+    names: set[str] = set()
+    for number, table in enumerate(file.camera):
+        place = f"$.camera[{number}]"
+        camera = _camera(table, folder, place)
+        assert camera.name is not None
+        if camera.name in names:
+            raise ConfigError(f"a second camera named {camera.name!r} - at `{place}`")
+        names.add(camera.name)
+        yield camera
+
+
+def _camera(table: _CameraTable, folder: Path, place: str) -> CameraConfig:
+    key = ""
+    try:
+        key = ".uid"
+        deviceId = None if table.uid is None else DeviceId.fromText(table.uid)
+        key = ".address"
+        address = None if table.address is None else parseAddress(table.address)
+        key = ".name"
+        name = table.name
+        if name is None and deviceId is not None:
+            name = str(deviceId).lower()
+        elif name is None or not _NAME.fullmatch(name):
+            wish = "a camera without uid wants a name" if name is None else repr(name)
+            raise ConfigError(f"{wish}: 1 to 32 of a-z, 0-9 and -")
+        key = ".pin-address"
+        if table.pinAddress and address is None:
+            raise ConfigError("there is no address to pin")
+        key = ""
+        if deviceId is None and address is None:
+            raise ConfigError("a camera needs a uid or an address")
+        key = ".password-file"
+        password = None
+        if table.passwordFile is not None:
+            password = readPassword(folder / table.passwordFile)
+    except (ConfigError, WireError) as e:
+        raise ConfigError(f"{e} - at `{place}{key}`") from e
+    return CameraConfig(
+        deviceId=deviceId,
+        address=address,
+        pinAddress=table.pinAddress,
+        user=table.user,
+        password=password,
+        psk=table.psk,
+        name=name,
+        title=table.title,
+    )
+
+
+def parseAddress(text: str) -> str:
+    """
+    A dotted IPv4 address, in its one proper form.
+
+    @raise ConfigError: it is none.
+    """
+    try:
+        return str(IPv4Address(text.strip()))
+    except ValueError as e:
+        raise ConfigError(f"not an IPv4 address: {text!r}") from e
+
+
+def readPassword(path: str | Path) -> str:
+    """
+    The first line of a password file.
+
+    @raise ConfigError: there is none to be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read(_MAX_PASSWORD_FILE + 1)
+    except OSError as e:
+        raise ConfigError(f"cannot read password file {path}: {e.strerror}") from e
+    if len(content) > _MAX_PASSWORD_FILE:
+        raise ConfigError(f"password file {path} is longer than a password")
+    try:
+        first, *_ = content.decode().splitlines() or [""]
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"password file {path} is not UTF-8 text") from e
+    if not first:
+        raise ConfigError(f"password file {path} is empty")
+    return first

@@ -1,0 +1,399 @@
+"""
+One UDP port for one session with one camera: bytes in, inputs out.
+
+Everything about a datagram that can be checked is checked here, once: where it
+comes from, its key, its length, its type, the device id in it.  Control packets
+then become inputs of the session machine; data goes straight to its channel.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import cast
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IUDPTransport
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import AlreadyStarted, WireError
+from ..reactors import DatagramReactor
+from ..tally import Tally
+from ..trace import Trace
+from ..wire import drw, pppp
+from ..wire.cipher import Cipher, recognise
+from ..wire.deviceid import DeviceId
+from ..wire.header import HEADER, MAX_DATAGRAM
+from .channel import ACK_DELAY, Receiver
+from .machine import Address, Core, Reason, SessionMachine, State
+
+#: Bytes of receive buffer that we ask the kernel for, and below which we complain:
+#: a keyframe arrives in one burst, and each datagram takes 2.3 kB of the buffer.
+BUFFER_WANTED, BUFFER_NEEDED = 4 << 20, 1 << 20
+
+
+class CameraSession(DatagramProtocol):
+    """
+    One life of one camera's session, on a fresh port of its own.
+
+    @ivar state: where the session is.
+    @ivar reason: why it is closed, or L{None} while it is not.
+    @ivar peer: the camera's session port, once known.
+    @ivar lastSent: when something was sent last, in seconds of the clock.
+    @ivar lastHeard: when the camera was heard last.
+    """
+
+    noisy = False
+    transport: IUDPTransport
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: DatagramReactor,
+        deviceId: DeviceId,
+        address: str,
+        *,
+        ciphers: Sequence[Cipher],
+        lanPort: int = pppp.LAN_PORT,
+        localAddress: str = "",
+        name: str | None = None,
+        connected: Callable[[], None] = lambda: None,
+        tally: Tally | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        """
+        @param deviceId: the identity that the camera's handshake carries.
+        @param address: where the camera is, dotted.
+        @param ciphers: the obfuscations to try, likeliest first; the first that
+            the camera answers under is the session's.
+        @param lanPort: where the camera listens for LAN_SEARCH.
+        @param localAddress: our own address to use; empty: the kernel chooses.
+        @param name: what the log calls this camera.
+        @param connected: called when the handshake is complete.
+        @param tally: counts what is dropped.
+        @param trace: sees every datagram, deciphered: C{(now, sent, peer,
+            datagram)}.
+        """
+        self.state = State.IDLE
+        self.reason: Reason | None = None
+        self.peer: Address | None = None
+        self.lastSent = self.lastHeard = float("-inf")
+        self._reactor = reactor
+        self._deviceId = deviceId
+        self._address = address
+        self._ciphers = tuple(ciphers)
+        self._cipher: Cipher | None = None
+        self._lanPort = lanPort
+        self._localAddress = localAddress
+        self._name = name or str(deviceId)
+        self._connected = connected
+        self._trace = trace
+        self._tally = tally or Tally(reactor, self.log, self._name)
+        self._closed: Deferred[Reason] = Deferred()
+        self._started = False
+        self._port: IListeningPort | None = None
+        self._bound = False
+        self._alives = 0
+        self._receivers: list[Receiver] = []
+        self._ackTimer: IDelayedCall | None = None
+        self._machine = SessionMachine(Core(reactor, deviceId, self))
+        self._control: dict[int, Callable[[], None]] = {
+            pppp.P2P_RDY: self._machine.ready,
+            pppp.TRY_LAN_TCP: self._machine.tcpOffered,
+            pppp.ALIVE: self._machine.alive,
+            pppp.ALIVE_ACK: self._machine.aliveAcked,
+            pppp.CLOSE: self._machine.closed,
+        }
+
+    # The owner's side.
+
+    def start(self) -> None:
+        """
+        Open a port and begin.  What becomes of it, C{connected} and
+        L{whenClosed} tell.
+
+        @raise AlreadyStarted: a session lives once.
+        """
+        if self._started:
+            raise AlreadyStarted(f"the session with {self._name} was started before")
+        self._started = True
+        if self.state is State.CLOSED:
+            return
+        try:
+            self._port = self._reactor.listenUDP(
+                0, self, self._localAddress, maxPacketSize=MAX_DATAGRAM
+            )
+        except CannotListenError as e:
+            self.log.error("{name}: {error}", name=self._name, error=e)
+            self._machine.noPort()
+            return
+        _enlargeBuffer(self._port)
+        self.log.info(
+            "{name}: session port {port} opened",
+            name=self._name,
+            port=cast(IPv4Address, self._port.getHost()).port,
+        )
+        self._machine.start()
+
+    def stop(self) -> Deferred[Reason]:
+        """
+        Say goodbye, if there is somebody to say it to, and free everything; works
+        in every state.
+
+        @return: L{whenClosed}.
+        """
+        self._machine.stop()
+        return self.whenClosed()
+
+    def whenClosed(self) -> Deferred[Reason]:
+        """Fires with the reason when the session is over and its port free."""
+        result: Deferred[Reason] = Deferred()
+
+        def tell(reason: Reason) -> Reason:
+            result.callback(reason)
+            return reason
+
+        self._closed.addCallback(tell)
+        return result
+
+    # Datagrams.
+
+    def datagramReceived(self, datagram: bytes, addr: Address) -> None:
+        """
+        Check a datagram and hand it on.  Nothing that arrives raises.
+        """
+        if self.state is State.CLOSED:
+            return
+        if self.peer is None:
+            self._unlocked(datagram, addr)
+            return
+        if addr != self.peer:
+            self._tally.count("from elsewhere")
+            return
+        assert self._cipher is not None
+        clear = self._cipher.decipher(datagram)
+        if self._trace is not None:
+            self._trace(self._reactor.seconds(), False, addr, clear)
+        if clear[:2] == drw.DRW_START:
+            self._data(clear)
+            return
+        try:
+            message = pppp.decode(clear)
+        except WireError:
+            self._tally.count("malformed")
+            return
+        self.lastHeard = self._reactor.seconds()
+        match message:
+            case pppp.P2pRdy(deviceId) if deviceId != self._deviceId:
+                self._tally.count("of another camera")
+                return
+            case pppp.P2pRdy() if self.state is State.CONFIRMING:
+                self.log.info("{name}: RDY seen", name=self._name)
+            case pppp.Alive() if self.state is State.CONNECTED:
+                self._countAlive()
+            case _:
+                pass
+        if (control := self._control.get(clear[1])) is not None:
+            control()
+
+    def _unlocked(self, datagram: bytes, addr: Address) -> None:
+        """
+        The camera's session port is not known yet: a PUNCH_PKT has to tell it.
+        """
+        if addr[0] != self._address:
+            self._tally.count("from elsewhere")
+            return
+        recognised = recognise(datagram, self._ciphers)
+        if recognised is None:
+            self._tally.count("malformed")
+            return
+        cipher, clear = recognised
+        if self._trace is not None:
+            self._trace(self._reactor.seconds(), False, addr, clear)
+        try:
+            message = pppp.decode(clear)
+        except WireError:
+            self._tally.count("malformed")
+            return
+        if not isinstance(message, pppp.PunchPkt):
+            self._tally.count("too early")
+        elif message.deviceId != self._deviceId:
+            self._tally.count("of another camera")
+        elif self.state is State.PUNCHING:
+            self.log.info(
+                "{name}: PUNCH seen from {host}:{port} ({cipher})",
+                name=self._name,
+                host=addr[0],
+                port=addr[1],
+                cipher=cipher.label,
+            )
+            self._cipher = cipher
+            self.lastHeard = self._reactor.seconds()
+            self._machine.punched(addr)
+
+    def _data(self, clear: bytes) -> None:
+        """A DRW: to its channel."""
+        size = len(clear)
+        if size < drw.HEAD.size:
+            self._tally.count("malformed")
+            return
+        _, _, length, marker, channel, index = drw.HEAD.unpack_from(clear)
+        end = HEADER.size + length
+        if end > size or end < drw.HEAD.size or marker != drw.MARKER:
+            self._tally.count("malformed")
+            return
+        if channel >= len(self._receivers):
+            # No such channel, or none yet: it will be sent again.
+            self._tally.count("of no open channel")
+            return
+        self.lastHeard = now = self._reactor.seconds()
+        if self._receivers[channel].receive(index, clear[drw.HEAD.size : end], now):
+            self._acknowledge(channel)
+        elif self._ackTimer is None:
+            self._ackTimer = self._reactor.callLater(ACK_DELAY, self._acknowledgeAll)
+
+    def _acknowledge(self, channel: int) -> None:
+        for indices in self._receivers[channel].takeAcknowledgements():
+            self.send(drw.DrwAck(channel, tuple(indices)))
+
+    def _acknowledgeAll(self) -> None:
+        self._ackTimer = None
+        now = self._reactor.seconds()
+        for channel, receiver in enumerate(self._receivers):
+            receiver.expire(now)
+            self._acknowledge(channel)
+        if any(receiver.holeSince is not None for receiver in self._receivers):
+            self._ackTimer = self._reactor.callLater(ACK_DELAY, self._acknowledgeAll)
+
+    def connectionRefused(self) -> None:
+        """
+        The camera's machine says that the session's port is closed: it rebooted,
+        or forgot us.  Only a bound port hears of that, and only about packets of
+        its own, so there is no need to wait for seven seconds of silence.
+        """
+        if self._bound:
+            self._machine.refused()
+
+    def stopProtocol(self) -> None:
+        """
+        The port is closed.  On some reactors (epoll, poll) that is what becomes of
+        a bound port instead of L{connectionRefused}.
+        """
+        self._port = None
+        if self.state is not State.CLOSED:
+            self.connectionRefused()
+
+    def _countAlive(self) -> None:
+        """The log shows that pings are answered, without a line for each."""
+        self._alives += 1
+        if self._alives <= 3 or self._alives % 100 == 0:
+            self.log.info(
+                "{name}: ALIVE number {number} answered",
+                name=self._name,
+                number=self._alives,
+            )
+
+    # What the machine asks for: see L{twistedcam.session.machine.Wire}.
+
+    def search(self) -> None:
+        """Ask the camera's LAN_SEARCH port, under every key that may be right."""
+        message = pppp.encode(pppp.LanSearch())
+        target = (self._address, self._lanPort)
+        for cipher in self._ciphers:
+            self._write(message, target, cipher)
+
+    def lockOn(self, peer: Address) -> None:
+        """Listen to this address only, from now on."""
+        self.peer = peer
+
+    def bind(self) -> None:
+        """
+        Let the kernel keep strangers out, and open the channels.
+        """
+        assert self.peer is not None
+        self._receivers = [Receiver(_ignore) for _ in range(drw.CHANNELS)]
+        with suppress(OSError):  # no network just now: then we do without
+            self.transport.connect(*self.peer)
+            self._bound = True
+
+    def send(self, message: pppp.Message) -> None:
+        """Send to the camera's session port."""
+        assert self.peer is not None and self._cipher is not None
+        self._write(pppp.encode(message), self.peer, self._cipher)
+
+    def _write(self, clear: bytes, target: Address, cipher: Cipher) -> None:
+        self.lastSent = now = self._reactor.seconds()
+        if self._trace is not None:
+            self._trace(now, True, target, clear)
+        if self._port is None:
+            return  # refused, and about to hear of it
+        try:
+            self.transport.write(
+                cipher.encipher(clear), None if self._bound else target
+            )
+        except OSError:
+            # No network at the moment; patience and silence decide what follows.
+            self._tally.count("that could not be sent")
+
+    def entered(self, state: State) -> None:
+        """Tell the story."""
+        self.log.info(
+            "{name}: session {old} -> {new}",
+            name=self._name,
+            old=self.state.value,
+            new=state.value,
+        )
+        self.state = state
+        if state is State.CONNECTED:
+            self.log.info("{name}: handshake complete", name=self._name)
+            self._connected()
+
+    def ended(self, reason: Reason) -> None:
+        """Free the port, then tell whoever waits."""
+        self.entered(State.CLOSED)
+        self.reason = reason
+        if self._ackTimer is not None:
+            self._ackTimer.cancel()
+            self._ackTimer = None
+        stopping = maybeDeferred(self._stopListening)
+        stopping.addErrback(self._unexpected)
+        stopping.addCallback(lambda _: self._closed.callback(reason))
+
+    def _stopListening(self) -> Deferred[None] | None:
+        return None if self._port is None else self._port.stopListening()
+
+    def _unexpected(self, failure: Failure) -> None:
+        self.log.failure("{name}: closing the port", failure, name=self._name)
+
+
+def _ignore(payload: bytes) -> None:
+    """Nobody listens to this channel."""
+
+
+def _enlargeBuffer(port: object) -> None:
+    """Ask the kernel for a large receive buffer, and say so if it refuses."""
+    getHandle = getattr(port, "getHandle", None)
+    if getHandle is None:
+        return  # a simulated port
+    handle: socket.socket = getHandle()
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_WANTED)
+    granted = handle.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    if granted < BUFFER_NEEDED:
+        _complainOfBuffer(granted)
+
+
+@cache
+def _complainOfBuffer(granted: int) -> None:
+    """Once for a process: every session gets the same."""
+    CameraSession.log.warn(
+        "the kernel grants {granted} bytes of receive buffer only: bursts of video"
+        " may get lost (as root: sysctl net.core.rmem_max={wanted})",
+        granted=granted,
+        wanted=BUFFER_WANTED,
+    )
