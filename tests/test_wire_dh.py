@@ -41,7 +41,7 @@ VSTB_REPORT = DhReport(
     systemVersion="48.53.72.103",
     dhcp=1,
 )
-VSTB_SERVICES = DhServices(server="user2.ipcam.so", user="dqqlz", password="252926")
+VSTB_SERVICES = DhServices(server="user2.ipcam.so", user="owner", password="000000")
 
 #: What a report of zeros says.
 EMPTY = DhReport()
@@ -108,8 +108,8 @@ def handMade() -> bytes:
         0x136: b"\x05\x06\x1e",
         0x144: b"user2.gocam.so\0/",
         0x184: b"host.example",
-        0x1C4: b"jbtbe",
-        0x1E4: b"428518\0\xff",
+        0x1C4: b"admin",
+        0x1E4: b"111111\0\xff",
         0x204: b"DH\x01\x08192.",
     }.items():
         datagram[offset : offset + len(content)] = content
@@ -193,7 +193,7 @@ class ReportTests(SynchronousTestCase):
         )
         self.assertEqual(
             DhServices.fromReport(handMade()),
-            DhServices("user2.gocam.so", "host.example", "jbtbe", "428518"),
+            DhServices("user2.gocam.so", "host.example", "admin", "111111"),
         )
 
     @strategies.dear
@@ -323,7 +323,7 @@ class HostileTests(SynchronousTestCase):
         """Neither passwords nor services show in what a log would print."""
         message, services = report(handMade()), DhServices.fromReport(handMade())
         for text in repr(message), str(message), repr(services), str(services):
-            for secret in "hunter2", "gocam", "host.example", "jbtbe", "428518":
+            for secret in "hunter2", "gocam", "host.example", "admin", "111111":
                 self.assertNotIn(secret, text)
         self.assertIn("RVSS004645FYDRW", repr(message))
 

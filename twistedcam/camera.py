@@ -77,6 +77,9 @@ class Backstage(Protocol):
     def search(self) -> Deferred[Found]:
         """Look for the camera."""
 
+    def sighted(self, found: Found) -> None:
+        """It was found."""
+
     def openSession(
         self,
         found: Found,
@@ -157,6 +160,7 @@ def _build() -> Callable[[Core], Keeper]:
     def open(
         keeper: Keeper, core: Core, searching: Deferred[None], found: Found
     ) -> None:
+        core.backstage.sighted(found)
         core.backstage.entered(CameraState.CONNECTING)
         core.session = core.backstage.openSession(
             found, keeper._connected, keeper._closed
@@ -347,13 +351,8 @@ class Camera:
             ciphers=self._ciphers,
         )
 
-    def openSession(
-        self,
-        found: Found,
-        connected: Callable[[], None],
-        closed: Callable[[Reason], None],
-    ) -> CameraSession:
-        """Begin a session with the camera that was found."""
+    def sighted(self, found: Found) -> None:
+        """Note it, and adopt it if any would have done."""
         self.found = found
         self.log.info(
             "{name}: found {deviceId} at {address}, {details}",
@@ -369,6 +368,14 @@ class Camera:
                 name=self.name,
                 deviceId=str(found.deviceId),
             )
+
+    def openSession(
+        self,
+        found: Found,
+        connected: Callable[[], None],
+        closed: Callable[[Reason], None],
+    ) -> CameraSession:
+        """Begin a session with it."""
         session = CameraSession(
             self._reactor,
             found.sessionId,

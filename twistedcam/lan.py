@@ -114,8 +114,9 @@ class LanPorts:
 
         @raise CannotListenError: it is not ours.
         """
-        probe = self._reactor.listenUDP(0, DatagramProtocol(), self._localAddress)
-        probe.stopListening()
+        if self._localAddress:
+            probe = self._reactor.listenUDP(0, DatagramProtocol(), self._localAddress)
+            probe.stopListening()
 
     def everybody(self, turn: int) -> Iterator[tuple[Link, str]]:
         """

@@ -4,9 +4,11 @@ Command line options that the twistd plugin and the console command share.
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
+from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
 from .config import parseAddress, readPassword
@@ -21,12 +23,36 @@ from .wire.deviceid import DeviceId
 PASSWORD_VARIABLE = "TWISTEDCAM_PASSWORD"
 
 
+def number(text: str, low: float, high: float, what: str) -> float:
+    """
+    A number in a range, its ends included.
+
+    @raise usage.UsageError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise usage.UsageError(f"{text!r} is not {what} ({low:g} to {high:g})")
+    return value
+
+
 def port(text: str) -> int:
     """A UDP port number."""
-    number = int(text)
-    if not 0 < number < 1 << 16:
-        raise ValueError(f"{number} is no port number")
-    return number
+    return whole(text, 1, 65535, "a port number")
+
+
+def whole(text: str, low: int, high: int, what: str) -> int:
+    """
+    A whole number in a range, its ends included.
+
+    @raise usage.UsageError: it is none.
+    """
+    value = number(text, low, high, what)
+    if not value.is_integer():
+        raise usage.UsageError(f"{text!r} is not {what} ({low} to {high})")
+    return int(value)
 
 
 def deviceId(text: str) -> DeviceId:
@@ -102,3 +128,12 @@ def password(path: str | None) -> str | None:
         return readPassword(path)
     except ConfigError as e:
         raise usage.UsageError(str(e)) from e
+
+
+def explain(error: Exception) -> str:
+    """One line about what is in the way."""
+    if isinstance(error, CannotListenError):
+        place = f"UDP port {error.port}" if error.port else "a UDP port"
+        reason = getattr(error.socketError, "strerror", None) or error.socketError
+        return f"cannot open {place} on {error.interface or 'all addresses'}: {reason}"
+    return str(error)

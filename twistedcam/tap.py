@@ -165,4 +165,4 @@ def makeService(options: Options, reactor: DatagramReactor | None = None) -> ISe
 
 
 def _refuse(error: Exception) -> NoReturn:
-    sys.exit(f"camclient: {error}")
+    sys.exit(f"camclient: {door.explain(error)}")
