@@ -130,7 +130,7 @@ def password(path: str | None) -> str | None:
         raise usage.UsageError(str(e)) from e
 
 
-def explain(error: Exception) -> str:
+def explain(error: BaseException | None) -> str:
     """One line about what is in the way."""
     if isinstance(error, CannotListenError):
         place = f"UDP port {error.port}" if error.port else "a UDP port"
