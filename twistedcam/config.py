@@ -66,6 +66,9 @@ class _Table(
 ):
     """Tables of the file have kebab-case keys."""
 
+    # The generated one would show the psk.
+    __repr__ = object.__repr__
+
 
 class _CameraTable(_Table, frozen=True):
     """C{[[camera]]}, as it is written."""
@@ -98,7 +101,7 @@ def loadConfig(path: str) -> Config:
         return Config(tuple(_cameras(file, Path(path).parent)))
     except OSError as e:
         raise ConfigError(f"cannot read {path}: {e.strerror}") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    except (ValueError, RecursionError) as e:
         raise ConfigError(f"{path} is not TOML: {e}") from e
     except (msgspec.ValidationError, ConfigError) as e:
         raise ConfigError(f"{path}: {e}") from e
@@ -179,6 +182,8 @@ def readPassword(path: str | Path) -> str:
             content = stream.read(_MAX_PASSWORD_FILE + 1)
     except OSError as e:
         raise ConfigError(f"cannot read password file {path}: {e.strerror}") from e
+    except ValueError as e:  # a NUL in the path
+        raise ConfigError(f"cannot read password file {str(path)!r}: {e}") from e
     if len(content) > _MAX_PASSWORD_FILE:
         raise ConfigError(f"password file {path} is longer than a password")
     try:

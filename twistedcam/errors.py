@@ -64,3 +64,62 @@ class ConnectTimeout(TwistedcamError, TimeoutError):
 
 class Disconnected(TwistedcamError):
     """C{disconnect} was called while something still waited for the camera."""
+
+
+class NotConnected(TwistedcamError):
+    """The camera is not up, so there is nobody to ask."""
+
+
+class NotDelivered(TwistedcamError):
+    """The camera did not acknowledge what was sent to it."""
+
+
+class CommandError(TwistedcamError):
+    """A command did not do what it should have done."""
+
+
+class CommandTimeout(CommandError, TimeoutError):
+    """The camera did not answer in time.  It may have obeyed all the same."""
+
+
+class CommandFailed(CommandError):
+    """The camera says that it could not do it."""
+
+
+class NotSupported(CommandError):
+    """The camera does not know this command."""
+
+
+class ConsentRequired(CommandError):
+    """
+    The command changes something, or nobody knows what it does: say C{allow=}.
+    """
+
+
+class LoginError(CommandError):
+    """The camera does not let us in."""
+
+
+class LoginRejected(LoginError):
+    """
+    Wrong user or password.  It is not tried again: ten wrong ones within a
+    minute lock some cameras for an hour.
+    """
+
+
+class LoginLocked(LoginError):
+    """
+    After too many wrong passwords, from whomever, the camera refuses right ones.
+
+    @ivar seconds: how long it will do so.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"the camera is locked for {seconds} s more")
+        self.seconds = seconds
+
+
+class CameraFull(CommandError):
+    """
+    The camera serves as many clients as it can.
+    """

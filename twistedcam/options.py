@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any
+import sys
+from importlib.metadata import version
+from typing import Any, NoReturn
 
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
@@ -71,13 +73,35 @@ def address(text: str) -> str:
         raise usage.UsageError(str(e)) from e
 
 
-class SearchOptions(usage.Options):
+def text(given: str) -> str:
+    """A text that can be sent; it is not repeated, as it may be a secret."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise usage.UsageError("the value of an option is not UTF-8 text") from None
+    return given
+
+
+class Options(usage.Options):
+    """What all our options have in common."""
+
+    def __repr__(self) -> str:
+        """Without the values: there are secrets among them."""
+        return f"<{type(self).__module__}.{type(self).__name__}>"
+
+    def opt_version(self) -> NoReturn:
+        """Print the version of twistedcam and exit."""
+        print(f"twistedcam {version('twistedcam')}")
+        sys.exit()
+
+
+class SearchOptions(Options):
     """Where cameras are looked for."""
 
     optParameters: list[list[Any]] = [
         ["dh-port", None, dh.DH_PORT, "The cameras' DH port (UDP).", port],
         ["lan-port", None, pppp.LAN_PORT, "The cameras' LAN_SEARCH port (UDP).", port],
-        ["local-address", None, "", "Use this address of this machine only."],
+        ["local-address", None, None, "Use this address of this machine only."],
     ]
     optFlags: list[list[Any]] = [
         ["trace", None, "Show every packet, deciphered, on standard output."],
@@ -88,15 +112,12 @@ class SearchOptions(usage.Options):
         self["search-address"] = []
 
     def opt_search_address(self, text: str) -> None:
-        """
-        Search here, instead of at the interfaces' broadcast addresses.  May be
-        given more than once.
-        """
+        """Search here, not at the broadcast addresses.  May be given repeatedly."""
         self["search-address"].append(address(text))
 
     def postOptions(self) -> None:
         """Check what is left to check."""
-        if self["local-address"]:
+        if self["local-address"] is not None:
             self["local-address"] = address(self["local-address"])
 
     def makeDiscovery(self, reactor: DatagramReactor) -> Discovery:
@@ -104,7 +125,7 @@ class SearchOptions(usage.Options):
         return Discovery(
             reactor,
             searchAddresses=self["search-address"],
-            localAddress=self["local-address"],
+            localAddress=self["local-address"] or "",
             dhPort=self["dh-port"],
             lanPort=self["lan-port"],
             trace=self.trace,
@@ -123,7 +144,7 @@ def password(path: str | None) -> str | None:
     @raise usage.UsageError: the file cannot be used.
     """
     if path is None:
-        return os.environ.get(PASSWORD_VARIABLE) or None
+        return text(os.environ.get(PASSWORD_VARIABLE, "")) or None
     try:
         return readPassword(path)
     except ConfigError as e:

@@ -38,10 +38,10 @@ class Options(door.SearchOptions):
     )
     optParameters = [
         ["config", None, None, "Read the cameras from this TOML file."],
-        ["address", None, None, "Look for the camera here as well."],
-        ["user", None, None, "The camera's login.  [default: admin]"],
+        ["address", None, None, "Look for the camera here as well.", door.address],
+        ["user", None, None, "The camera's login. [default: admin]", door.text],
         ["password-file", None, None, "Its first line is the camera's password."],
-        ["psk", None, None, "The string of the camera's private obfuscation."],
+        ["psk", None, None, "The camera's private obfuscation string.", door.text],
     ]
     optFlags = [
         ["demo", None, "Emulate a camera on loopback, and connect to it."],
@@ -52,9 +52,7 @@ class Options(door.SearchOptions):
         self["camera"] = []
 
     def opt_camera(self, uid: str) -> None:
-        """
-        Connect to the camera with this UID.  May be given more than once.
-        """
+        """Connect to the camera with this UID.  May be given repeatedly."""
         self["camera"].append(door.deviceId(uid))
 
     def parseOptions(self, options: Any = None) -> None:
@@ -74,9 +72,9 @@ class Options(door.SearchOptions):
         @raise usage.UsageError: something is wrong.
         """
         super().postOptions()
-        given = [name for name in _CAMERA_OPTIONS if self[name]]
+        given = [name for name in _CAMERA_OPTIONS if self[name] not in (None, [])]
         if self["demo"]:
-            given += ["config"] if self["config"] else []
+            given += ["config"] if self["config"] is not None else []
             if given:
                 raise usage.UsageError(f"--demo and --{given[0]} exclude each other")
             return
@@ -91,13 +89,13 @@ class Options(door.SearchOptions):
             self["cameras"] = self._camerasFromFlags()
 
     def _camerasFromFlags(self) -> tuple[CameraConfig, ...]:
-        if self["address"] and len(self["camera"]) > 1:
+        if self["address"] is not None and len(self["camera"]) > 1:
             raise usage.UsageError("--address goes with one --camera at most")
         return tuple(
             CameraConfig(
                 deviceId=deviceId,
-                address=self["address"] and door.address(self["address"]),
-                user=self["user"] or "admin",
+                address=self["address"],
+                user="admin" if self["user"] is None else self["user"],
                 password=door.password(self["password-file"]),
                 psk=self["psk"],
             )
@@ -159,6 +157,10 @@ def makeService(options: Options, reactor: DatagramReactor | None = None) -> ISe
         Demo(reactor, options.trace).setServiceParent(service)
     else:
         discovery = options.makeDiscovery(reactor)
+        try:
+            discovery.checkLocalAddress()
+        except CannotListenError as e:
+            _refuse(e)  # at once: on starting, a daemon has no terminal any more
         fleet = makeFleet(reactor, options["cameras"], discovery, options.trace)
         fleet.setServiceParent(service)
     return cast(IService, service)

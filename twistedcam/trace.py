@@ -4,7 +4,6 @@ Packets for people to read: one line each, no payloads, hence no secrets.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import datetime
 
@@ -55,4 +54,5 @@ def printPacket(now: float, sent: bool, peer: tuple[str, int], datagram: bytes) 
     """
     time = datetime.fromtimestamp(now).strftime("%H:%M:%S.%f")[:-3]
     arrow = "->" if sent else "<-"
-    print(f"{time} {arrow} {peer[0]}:{peer[1]} {describe(datagram)}", file=sys.stdout)
+    # At once, even into a pipe: somebody is watching.
+    print(f"{time} {arrow} {peer[0]}:{peer[1]} {describe(datagram)}", flush=True)

@@ -69,6 +69,7 @@ class Reason(Enum):
     CLOSED_BY_CAMERA = "closed by the camera"
     SILENT = "silent"
     REFUSED = "its port is gone"
+    UNDELIVERED = "does not acknowledge what we send"
     NO_PORT = "no port to be had on this machine"
     STOPPED = "stopped"
 
@@ -102,6 +103,9 @@ class Session(Protocol):
 
     def refused(self) -> None:
         """The camera's machine says that nobody listens on the session's port."""
+
+    def undelivered(self) -> None:
+        """The camera did not acknowledge what we sent, though it is alive."""
 
     def noPort(self) -> None:
         """We could not open a port of our own."""
@@ -367,6 +371,12 @@ def _build() -> Callable[[Core], Session]:
         core.wire.send(Close())
         core.wire.ended(Reason.SILENT)
 
+    @connected.upon(Session.undelivered).to(closed)
+    def deaf(session: Session, core: Core, watching: Watching) -> None:
+        watching.timer.cancel()
+        core.wire.send(Close())
+        core.wire.ended(Reason.UNDELIVERED)
+
     @connected.upon(Session.stop).to(closing)
     def sayGoodbye(session: Session, core: Core, watching: Watching) -> None:
         watching.timer.cancel()
@@ -402,6 +412,7 @@ def _build() -> Callable[[Core], Session]:
         connected.upon(happening).loop().returns(None)
     for happening in (
         Session.stop,
+        Session.undelivered,
         Session.ready,
         Session.tcpOffered,
         Session.alive,

@@ -17,12 +17,19 @@ from typing import cast
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IDelayedCall, IListeningPort, IUDPTransport
+from twisted.internet.interfaces import IListeningPort, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..errors import AlreadyStarted, WireError
+from ..errors import (
+    AlreadyStarted,
+    NotConnected,
+    NotDelivered,
+    SessionClosed,
+    TwistedcamError,
+    WireError,
+)
 from ..reactors import DatagramReactor
 from ..tally import Tally
 from ..trace import Trace
@@ -30,7 +37,7 @@ from ..wire import drw, pppp
 from ..wire.cipher import Cipher, recognise
 from ..wire.deviceid import DeviceId
 from ..wire.header import HEADER, MAX_DATAGRAM
-from .channel import ACK_DELAY, Receiver
+from .channels import Channels, Listener, ignore
 from .machine import Address, Core, Reason, SessionMachine, State
 
 #: Bytes of receive buffer that we ask the kernel for, and below which we complain:
@@ -100,8 +107,8 @@ class CameraSession(DatagramProtocol):
         self._port: IListeningPort | None = None
         self._bound = False
         self._alives = 0
-        self._receivers: list[Receiver] = []
-        self._ackTimer: IDelayedCall | None = None
+        self._listeners: list[Listener] = [(ignore, ignore)] * drw.CHANNELS
+        self._channels: Channels | None = None
         self._machine = SessionMachine(Core(reactor, deviceId, self))
         self._control: dict[int, Callable[[], None]] = {
             pppp.P2P_RDY: self._machine.ready,
@@ -162,6 +169,49 @@ class CameraSession(DatagramProtocol):
         self._closed.addCallback(tell)
         return result
 
+    def listen(
+        self,
+        channel: int,
+        deliver: Callable[[bytes], None],
+        skipped: Callable[[int], None] = ignore,
+    ) -> None:
+        """
+        Say who gets what the camera sends on a channel; before L{start}.
+
+        @param deliver: gets each payload, in order, once.
+        @param skipped: see L{twistedcam.session.channel.Receiver}.
+        """
+        self._listeners[channel] = (deliver, skipped)
+
+    def write(self, channel: int, data: bytes) -> Deferred[None]:
+        """
+        Send C{data} on a channel.
+
+        @return: fires when the camera has acknowledged all of it; fails with
+            L{SessionClosed} if the session ends before, L{NotConnected} if it is
+            not connected yet, L{NotDelivered} if too much waits already.
+        """
+        result: Deferred[None] = Deferred()
+
+        def settled(arrived: bool) -> None:
+            if arrived:
+                result.callback(None)
+            else:
+                result.errback(self._whyNotDelivered())
+
+        if self._channels is not None and self.state is State.CONNECTED:
+            self._channels.write(channel, data, settled)
+        else:
+            settled(False)
+        return result
+
+    def _whyNotDelivered(self) -> TwistedcamError:
+        if self.reason is not None:
+            return SessionClosed(self.reason.value)
+        if self.state is not State.CONNECTED:
+            return NotConnected(f"{self._name} is {self.state.value}")
+        return NotDelivered(f"{self._name} takes no more")
+
     # Datagrams.
 
     def datagramReceived(self, datagram: bytes, addr: Address) -> None:
@@ -197,6 +247,8 @@ class CameraSession(DatagramProtocol):
                 self.log.info("{name}: RDY seen", name=self._name)
             case pppp.Alive() if self.state is State.CONNECTED:
                 self._countAlive()
+            case drw.DrwAck(channel, indices) if self._channels is not None:
+                self._channels.acknowledged(channel, indices)
             case _:
                 pass
         if (control := self._control.get(clear[1])) is not None:
@@ -248,28 +300,12 @@ class CameraSession(DatagramProtocol):
         if end > size or end < drw.HEAD.size or marker != drw.MARKER:
             self._tally.count("malformed")
             return
-        if channel >= len(self._receivers):
+        if self._channels is None or channel >= drw.CHANNELS:
             # No such channel, or none yet: it will be sent again.
             self._tally.count("of no open channel")
             return
         self.lastHeard = now = self._reactor.seconds()
-        if self._receivers[channel].receive(index, clear[drw.HEAD.size : end], now):
-            self._acknowledge(channel)
-        elif self._ackTimer is None:
-            self._ackTimer = self._reactor.callLater(ACK_DELAY, self._acknowledgeAll)
-
-    def _acknowledge(self, channel: int) -> None:
-        for indices in self._receivers[channel].takeAcknowledgements():
-            self.send(drw.DrwAck(channel, tuple(indices)))
-
-    def _acknowledgeAll(self) -> None:
-        self._ackTimer = None
-        now = self._reactor.seconds()
-        for channel, receiver in enumerate(self._receivers):
-            receiver.expire(now)
-            self._acknowledge(channel)
-        if any(receiver.holeSince is not None for receiver in self._receivers):
-            self._ackTimer = self._reactor.callLater(ACK_DELAY, self._acknowledgeAll)
+        self._channels.received(channel, index, clear[drw.HEAD.size : end], now)
 
     def connectionRefused(self) -> None:
         """
@@ -317,7 +353,9 @@ class CameraSession(DatagramProtocol):
         Let the kernel keep strangers out, and open the channels.
         """
         assert self.peer is not None
-        self._receivers = [Receiver(_ignore) for _ in range(drw.CHANNELS)]
+        self._channels = Channels(
+            self._reactor, self.send, self._machine.undelivered, self._listeners
+        )
         with suppress(OSError):  # no network just now: then we do without
             self.transport.connect(*self.peer)
             self._bound = True
@@ -358,9 +396,8 @@ class CameraSession(DatagramProtocol):
         """Free the port, then tell whoever waits."""
         self.entered(State.CLOSED)
         self.reason = reason
-        if self._ackTimer is not None:
-            self._ackTimer.cancel()
-            self._ackTimer = None
+        if self._channels is not None:
+            self._channels.close()
         stopping = maybeDeferred(self._stopListening)
         stopping.addErrback(self._unexpected)
         stopping.addCallback(lambda _: self._closed.callback(reason))
@@ -370,10 +407,6 @@ class CameraSession(DatagramProtocol):
 
     def _unexpected(self, failure: Failure) -> None:
         self.log.failure("{name}: closing the port", failure, name=self._name)
-
-
-def _ignore(payload: bytes) -> None:
-    """Nobody listens to this channel."""
 
 
 def _enlargeBuffer(port: object) -> None:
