@@ -5,7 +5,7 @@ L{Camera} keeps one camera connected, L{Fleet} many, as a Twisted service;
 L{Discovery} tells who is on the LAN.
 """
 
-from .camera import Camera, CameraState
+from .camera import Camera
 from .discovery import Discovery, Found
 from .errors import (
     AlreadyStarted,
@@ -16,6 +16,7 @@ from .errors import (
     WireError,
 )
 from .fleet import Fleet
+from .keeper import CameraState
 from .session.machine import Reason
 from .wire.deviceid import DeviceId
 

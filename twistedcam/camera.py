@@ -1,212 +1,46 @@
 """
-A camera: what one can ask of it, and the machine that keeps it connected.
-
-A session is one life; a camera outlives many.  It is searched for, connected to,
-and whenever the session ends, for whatever reason, it is searched for again,
-after a while that grows with every failure.
+A camera, kept connected: what one can ask of it.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
+from functools import partial
 
-from automat import TypeMachineBuilder
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .commands import Commands
+from .consent import demand
 from .discovery import Discovery, Found
-from .errors import AlreadyStarted, ConnectTimeout, Disconnected
-from .reactors import DatagramReactor, Timers
+from .errors import (
+    AlreadyStarted,
+    CameraFull,
+    ConnectTimeout,
+    Disconnected,
+    LoginError,
+    NotConnected,
+    SessionClosed,
+    TwistedcamError,
+)
+from .keeper import CameraState, Core, KeeperMachine
+from .login import Login
+from .observers import Observers
+from .reactors import DatagramReactor
+from .session.dialogue import ANSWER_WITHIN, Answer, Dialogue
 from .session.machine import Reason
 from .session.protocol import CameraSession
 from .tally import Tally
 from .trace import Trace
+from .wire.cgi import Reply
 from .wire.cipher import Cipher
 from .wire.deviceid import DeviceId
-
-#: Seconds to wait before the next try: the first time, at most, and how far the
-#: dice may move it, so that cameras that lost power together come back apart.
-BACKOFF, MAX_BACKOFF, BACKOFF_JITTER = 1.0, 60.0, 0.25
-
-#: Seconds of being up after which the next failure counts as the first.
-STEADY = 30.0
+from .wire.drw import ALARMS, COMMANDS
 
 
-class CameraState(Enum):
-    """The states, by the names that the log and the docs use."""
-
-    STOPPED = "Stopped"
-    SEARCHING = "Searching"
-    CONNECTING = "Connecting"
-    UP = "Up"
-    WAITING = "Waiting"
-    STOPPING = "Stopping"
-
-
-class Keeper(Protocol):
-    """What can happen to a camera."""
-
-    def connect(self) -> None:
-        """The owner wants it."""
-
-    def disconnect(self) -> None:
-        """The owner is done with it."""
-
-    def _found(self, found: Found) -> None:
-        """Discovery has it."""
-
-    def _connected(self) -> None:
-        """The session's handshake is complete."""
-
-    def _closed(self, reason: Reason) -> None:
-        """The session is over."""
-
-    def _retry(self) -> None:
-        """Waited long enough."""
-
-
-class Backstage(Protocol):
-    """What the machine needs done."""
-
-    def search(self) -> Deferred[Found]:
-        """Look for the camera."""
-
-    def sighted(self, found: Found) -> None:
-        """It was found."""
-
-    def openSession(
-        self,
-        found: Found,
-        connected: Callable[[], None],
-        closed: Callable[[Reason], None],
-    ) -> CameraSession:
-        """Begin a session with it."""
-
-    def entered(self, state: CameraState) -> None:
-        """The camera is in another state now."""
-
-    def up(self) -> None:
-        """The camera can be used."""
-
-    def lost(self, reason: Reason, delay: float) -> None:
-        """The camera is lost; the next try is in C{delay} seconds."""
-
-    def stopped(self) -> None:
-        """Everything is freed: forget the camera."""
-
-
-@dataclass
-class Core:
-    """
-    What all transitions share.
-
-    @ivar session: the present life, if there is one.
-    @ivar upSince: when it was up, or L{None} if it never was.
-    @ivar failures: how often in a row it did not work.
-    """
-
-    clock: Timers
-    backstage: Backstage
-    dice: random.Random
-    session: CameraSession | None = None
-    upSince: float | None = None
-    failures: int = 0
-
-    def nextDelay(self) -> float:
-        """Seconds until the next try; longer each time."""
-        if self.upSince is not None and self.clock.seconds() - self.upSince >= STEADY:
-            self.failures = 0
-        delay: float = min(BACKOFF * 2**self.failures, MAX_BACKOFF)
-        if delay < MAX_BACKOFF:
-            self.failures += 1
-        return delay * self.dice.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER)
-
-
-def _build() -> Callable[[Core], Keeper]:
-    machine = TypeMachineBuilder(Keeper, Core)
-
-    def search(keeper: Keeper, core: Core) -> Deferred[None]:
-        core.backstage.entered(CameraState.SEARCHING)
-        return core.backstage.search().addCallbacks(keeper._found, givenUp)
-
-    def givenUp(failure: Failure) -> None:
-        """By us, or by the searcher being stopped: nothing is left to do."""
-        failure.trap(CancelledError, Disconnected)
-
-    def wait(keeper: Keeper, core: Core, reason: Reason) -> IDelayedCall:
-        delay = core.nextDelay()
-        core.backstage.lost(reason, delay)
-        core.session = core.upSince = None
-        core.backstage.entered(CameraState.WAITING)
-        return core.clock.callLater(delay, keeper._retry)
-
-    stopped = machine.state("Stopped")
-    searching = machine.state("Searching", search)
-    connecting = machine.state("Connecting")
-    up = machine.state("Up")
-    waiting = machine.state("Waiting", wait)
-    stopping = machine.state("Stopping")
-
-    stopped.upon(Keeper.connect).to(searching).returns(None)
-    stopped.upon(Keeper.disconnect).loop().returns(None)
-
-    @searching.upon(Keeper._found).to(connecting)
-    def open(
-        keeper: Keeper, core: Core, searching: Deferred[None], found: Found
-    ) -> None:
-        core.backstage.sighted(found)
-        core.backstage.entered(CameraState.CONNECTING)
-        core.session = core.backstage.openSession(
-            found, keeper._connected, keeper._closed
-        )
-
-    @searching.upon(Keeper.disconnect).to(stopped)
-    def giveUp(keeper: Keeper, core: Core, searching: Deferred[None]) -> None:
-        searching.cancel()
-        core.backstage.stopped()
-
-    @connecting.upon(Keeper._connected).to(up)
-    def use(keeper: Keeper, core: Core) -> None:
-        core.upSince = core.clock.seconds()
-        core.backstage.entered(CameraState.UP)
-        core.backstage.up()
-
-    connecting.upon(Keeper._closed).to(waiting).returns(None)
-    up.upon(Keeper._closed).to(waiting).returns(None)
-    waiting.upon(Keeper._retry, nodata=True).to(searching).returns(None)
-
-    @waiting.upon(Keeper.disconnect).to(stopped)
-    def waitNoMore(keeper: Keeper, core: Core, timer: IDelayedCall) -> None:
-        timer.cancel()
-        core.backstage.stopped()
-
-    @connecting.upon(Keeper.disconnect).to(stopping)
-    @up.upon(Keeper.disconnect).to(stopping)
-    def stop(keeper: Keeper, core: Core) -> None:
-        core.backstage.entered(CameraState.STOPPING)
-        assert core.session is not None
-        core.session.stop()
-
-    stopping.upon(Keeper.disconnect).loop().returns(None)
-
-    @stopping.upon(Keeper._closed).to(stopped)
-    def allDone(keeper: Keeper, core: Core, reason: Reason) -> None:
-        core.session = core.upSince = None
-        core.backstage.stopped()
-
-    return machine.build()
-
-
-KeeperMachine = _build()
-
-
-class Camera:
+class Camera(Commands):
     """
     One camera, kept connected.
 
@@ -262,16 +96,22 @@ class Camera:
         self._configuredId = self._deviceId = deviceId
         self._address = address
         self._pinAddress = pinAddress
-        self._user = user
-        self._password = password
+        # Nobody asked for a camera that merely was the first to answer.
+        self._named = deviceId is not None or address is not None
+        self._login = Login(reactor, user, password)
+        self._dialogue: Dialogue | None = None
         self._ciphers = () if psk is None else (Cipher(psk),)
         self._discovery = discovery or Discovery.shared(reactor)
         self._trace = trace
         self._tally = Tally(reactor, self.log, self.name)
+        # From connect() until all is freed; the machine may lag behind.
+        self._wanted = False
         self._waiting: list[Deferred[None]] = []
         self._parting: list[Deferred[None]] = []
-        self._upObservers: list[Callable[[], None]] = []
-        self._lostObservers: list[Callable[[Reason, float], None]] = []
+        self._upObservers: Observers[[]] = Observers()
+        self._lostObservers: Observers[[Reason, float]] = Observers()
+        self._statusObservers: Observers[[Reply]] = Observers()
+        self._alarmObservers: Observers[[int]] = Observers()
         self._machine = KeeperMachine(Core(reactor, self, dice or random.Random()))
 
     def __repr__(self) -> str:
@@ -292,12 +132,14 @@ class Camera:
             L{AlreadyStarted} if it is not stopped, with L{Disconnected} if it is
             before the camera was up.  Cancelling it changes nothing else.
         """
-        if self.state is not CameraState.STOPPED:
+        if self._wanted:
             return fail(
                 AlreadyStarted(
                     f"{self.name} is {self.state.value} already: disconnect it first"
                 )
             )
+        self._wanted = True
+        self._login.retry()
         result = self.whenUp()
         self._machine.connect()
         if timeout is not None:
@@ -318,7 +160,7 @@ class Camera:
 
         @return: fires when everything is freed.
         """
-        if self.state is CameraState.STOPPED:
+        if not self._wanted:
             return succeed(None)
         result: Deferred[None] = Deferred(self._parting.remove)
         self._parting.append(result)
@@ -326,16 +168,84 @@ class Camera:
         self._machine.disconnect()
         return result
 
-    def onConnected(self, callback: Callable[[], None]) -> None:
-        """Have C{callback} called each time the camera comes up."""
-        self._upObservers.append(callback)
+    def onConnected(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """
+        Have C{callback} called each time the camera comes up.
 
-    def onLost(self, callback: Callable[[Reason, float], None]) -> None:
+        @return: call it to unsubscribe.
+        """
+        return self._upObservers.add(callback)
+
+    def onLost(self, callback: Callable[[Reason, float], object]) -> Callable[[], None]:
         """
         Have C{callback} called each time a session ends that was not stopped, or
         could not be had: with the reason, and the seconds until the next try.
+
+        @return: call it to unsubscribe.
         """
-        self._lostObservers.append(callback)
+        return self._lostObservers.add(callback)
+
+    def onStatus(self, callback: Callable[[Reply], object]) -> Callable[[], None]:
+        """
+        Have C{callback} called with each status that the camera tells unasked.
+
+        @return: call it to unsubscribe.
+        """
+        return self._statusObservers.add(callback)
+
+    def onAlarm(self, callback: Callable[[int], object]) -> Callable[[], None]:
+        """
+        Have C{callback} called with the kind of each alarm: 1 is movement; the
+        others differ by model.
+
+        @return: call it to unsubscribe.
+        """
+        return self._alarmObservers.add(callback)
+
+    def setLogin(self, user: str, password: str) -> None:
+        """Use these from now on; also after the camera rejected others."""
+        self._login.change(user, password)
+
+    def call(
+        self,
+        name: str,
+        /,
+        *,
+        allow: str = "move",
+        within: float | None = None,
+        **parameters: object,
+    ) -> Deferred[Answer]:
+        """
+        Send a command, when those before it are answered.
+
+        @param name: the CGI's, without C{.cgi}, such as C{"get_status"}.
+        @param allow: what the command may do: C{"move"} (and read), C{"write"}
+            (change a setting) or C{"dangerous"} (anything).
+        @param within: seconds that the answer may take.
+        @param parameters: the command's own; the login is added.
+        @return: fires with a L{Reply}, or with bytes for a JPEG.  Fails with
+            L{NotConnected}, L{ConsentRequired}, L{LoginRejected}, L{LoginLocked},
+            L{NotSupported}, L{CommandFailed}, L{CommandTimeout}, L{CameraFull}, or
+            L{SessionClosed} if the session ends before.  Cancel it to keep a
+            command that waits from being sent.
+        @raise WireError: this is no command that could be sent.
+        """
+        try:
+            demand(name, parameters, allow)
+            if self._dialogue is None or self.state is not CameraState.UP:
+                raise NotConnected(f"{self.name} is {self.state.value}")
+            login = self._login.parameters() if self._named else {}
+        except TwistedcamError as problem:
+            return fail(problem)
+        answer = self._dialogue.command(
+            name, parameters, login, ANSWER_WITHIN if within is None else within
+        )
+        return answer.addErrback(self._refused)
+
+    def _refused(self, failure: Failure) -> Failure:
+        if isinstance(failure.value, LoginError):
+            self._login.refused(failure.value)
+        return failure
 
     def _tooLate(self, result: object, timeout: float) -> None:
         raise ConnectTimeout(f"{self.name} is not up after {timeout:g} s")
@@ -388,9 +298,27 @@ class Camera:
             tally=self._tally,
             trace=self._trace,
         )
-        session.whenClosed().addCallback(closed)
+        dialogue = Dialogue(
+            self._reactor,
+            partial(session.write, COMMANDS),
+            onStatus=self._statusObservers.tell,
+            onAlarm=self._alarmObservers.tell,
+            onFull=self._full,
+        )
+        session.listen(COMMANDS, dialogue.received, dialogue.lost)
+        session.listen(ALARMS, dialogue.alarmReceived, dialogue.alarmsLost)
+        self._dialogue = dialogue
+
+        def over(reason: Reason) -> None:
+            dialogue.close(SessionClosed(reason.value))
+            closed(reason)
+
+        session.whenClosed().addCallback(over)
         session.start()
         return session
+
+    def _full(self, problem: CameraFull) -> None:
+        self.log.warn("{name}: {problem}", name=self.name, problem=str(problem))
 
     def entered(self, state: CameraState) -> None:
         """Tell the story."""
@@ -404,11 +332,10 @@ class Camera:
 
     def up(self) -> None:
         """Tell those who wait, and those who watch."""
-        for result in self._waiting[:]:
-            self._waiting.remove(result)
+        waiting, self._waiting = self._waiting, []
+        for result in waiting:
             result.callback(None)
-        for callback in self._upObservers[:]:
-            callback()
+        self._upObservers.tell()
 
     def lost(self, reason: Reason, delay: float) -> None:
         """Tell those who watch."""
@@ -418,18 +345,19 @@ class Camera:
             reason=reason.value,
             delay=delay,
         )
-        for callback in self._lostObservers[:]:
-            callback(reason, delay)
+        self._lostObservers.tell(reason, delay)
 
     def stopped(self) -> None:
         """Forget the camera, and tell those who wait."""
         self.entered(CameraState.STOPPED)
+        self._wanted = False
         self.found = None
+        self._dialogue = None
         self._deviceId = self._configuredId
         self.log.info("{name}: closed", name=self.name)
-        for result in self._waiting[:]:
-            self._waiting.remove(result)
-            result.errback(Disconnected(f"{self.name} was disconnected"))
+        waiting, self._waiting = self._waiting, []
         parting, self._parting = self._parting, []
+        for result in waiting:
+            result.errback(Disconnected(f"{self.name} was disconnected"))
         for done in parting:
             done.callback(None)

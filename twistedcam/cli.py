@@ -7,7 +7,9 @@ Exit codes: 0 ok, 1 not found or unreachable, 2 usage, 3 login rejected or locke
 
 from __future__ import annotations
 
+import io
 import json
+import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any, NoReturn, Protocol, cast
@@ -32,7 +34,7 @@ from twisted.python.failure import Failure
 from . import options as door
 from .discovery import Found
 from .emulator import FIRMWARE_A, FIRMWARE_B, Doors, EmulatedCamera, Faults
-from .errors import TwistedcamError
+from .errors import TwistedcamError, WireError
 from .reactors import DatagramReactor
 from .wire import dh, pppp
 from .wire.deviceid import DeviceId
@@ -73,6 +75,15 @@ def seed(text: str) -> int:
     return door.whole(text, 0, 1 << 32, "a seed")
 
 
+def cameraName(text: str) -> str:
+    """A name that fits a camera's report."""
+    try:
+        dh.encode(dh.DhReport(name=door.text(text)))
+    except WireError as e:
+        raise usage.UsageError(str(e)) from e
+    return text
+
+
 def howMany(text: str) -> int:
     """As many cameras as one process may reasonably emulate."""
     return door.whole(text, 1, 1000, "a number of cameras")
@@ -82,13 +93,16 @@ class Discover(door.SearchOptions):
     """C{twistedcam discover}"""
 
     synopsis = "[options]"
-    longdesc = "Lists the cameras that answer."
+    longdesc = (
+        "Asks the whole LAN for cameras, and lists those that answer: as a table,"
+        " unless told otherwise. The exit code is 1 if there are none."
+    )
     logLevel = LogLevel.warn
     optParameters = [
-        ["timeout", None, 3.0, "How long to search, in seconds.", seconds],
+        ["timeout", None, 3, "How long to search, in seconds.", seconds],
     ]
     optFlags = [
-        ["json", None, "Print one JSON object a line."],
+        ["json", None, "Print each camera as a line of JSON."],
         ["toml", None, "Print [[camera]] sections for a configuration file."],
     ]
 
@@ -111,11 +125,11 @@ class Discover(door.SearchOptions):
             for one in found:
                 print(json.dumps(_facts(one), ensure_ascii=False))
         elif self["toml"]:
-            print("\n".join(_section(one) for one in found), end="")
+            print("\n".join(_section(one) for one in _distinct(found)), end="")
         elif found:
             print(_table([_facts(one) for one in found]))
         if not found:
-            print("no camera answered", file=sys.stderr)
+            print("twistedcam: no camera answered", file=sys.stderr)
             return NOT_FOUND
         return OK
 
@@ -133,16 +147,33 @@ def _facts(found: Found) -> dict[str, Any]:
     }
 
 
+def _distinct(found: Sequence[Found]) -> list[Found]:
+    """
+    Each identity once, since a file with two of a name is refused: where several
+    claim it, one that LAN_SEARCH has confirmed.
+    """
+    best: dict[DeviceId, Found] = {}
+    for one in found:
+        rival = best.setdefault(one.deviceId, one)
+        if rival.cipher is None:
+            best[one.deviceId] = one
+    return list(best.values())
+
+
 def _section(found: Found) -> str:
-    """TOML's basic strings are written as JSON's."""
     lines = [
         "[[camera]]",
-        f"uid = {json.dumps(str(found.deviceId))}",
-        f"name = {json.dumps(str(found.deviceId).lower())}",
-        f"title = {json.dumps(found.name, ensure_ascii=False)}",
-        f"address = {json.dumps(found.address)}",
+        f"uid = {_tomlString(str(found.deviceId))}",
+        f"name = {_tomlString(str(found.deviceId).lower())}",
+        f"title = {_tomlString(found.name)}",
+        f"address = {_tomlString(found.address)}",
     ]
     return "".join(line + "\n" for line in lines)
+
+
+def _tomlString(text: str) -> str:
+    """As in JSON, but for one letter."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
@@ -158,34 +189,36 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
-class Emulate(usage.Options):
+class Emulate(door.Options):
     """C{twistedcam emulate}"""
 
     synopsis = "[options]"
-    longdesc = "Emulates cameras, for tests and demonstrations, until interrupted."
+    longdesc = (
+        "Emulates cameras, for tests and demonstrations, until interrupted. What it"
+        " is told to lose, double, shuffle and delay, it does by the dice, the same"
+        " for the same seed."
+    )
     logLevel = LogLevel.info
     optParameters = [
         ["uid", None, _DEFAULT_UID, "The camera's UID.", door.deviceId],
-        ["name", None, "IPCAM", "What the camera is called."],
-        ["address", None, "", "Listen on this address only."],
-        ["dh-port", None, dh.DH_PORT, "Where to listen for DH.", door.port],
-        ["lan-port", None, pppp.LAN_PORT, "Where to listen for LAN_SEARCH.", door.port],
-        ["user", None, "admin", "The login."],
-        ["password", None, "888888", "Its password (of no value: a test's)."],
-        ["psk", None, "", "The obfuscation's string; empty: plain."],
-        ["firmware", None, "b", "The character: a (older) or b (newer)."],
-        ["loss", None, 0.0, "Lose datagrams with this probability.", probability],
-        ["duplicate", None, 0.0, "Send or hear twice.", probability],
-        ["reorder", None, 0.0, "Let others overtake.", probability],
-        ["delay", None, 0.0, "Send later, by milliseconds.", milliseconds],
-        ["seed", None, 0, "For the dice behind the above.", seed],
+        ["name", None, "IPCAM", "What its owner called the camera.", cameraName],
+        ["address", None, None, "Listen on this address only.", door.address],
+        ["dh-port", None, dh.DH_PORT, "The UDP port for DH.", door.port],
+        ["lan-port", None, pppp.LAN_PORT, "The UDP port for LAN_SEARCH.", door.port],
+        ["user", None, "admin", "The login that it accepts.", door.text],
+        ["password", None, "888888", "The password to it.", door.text],
+        ["psk", None, None, "Its obfuscation string, if any.", door.text],
+        ["firmware", None, "b", "Behave as a (older cameras) or b (newer)."],
+        ["loss", None, 0, "The probability to lose a datagram.", probability],
+        ["duplicate", None, 0, "The probability to double one.", probability],
+        ["reorder", None, 0, "The probability to hold one back.", probability],
+        ["delay", None, 0, "Milliseconds to send everything later.", milliseconds],
+        ["seed", None, 0, "Where the dice start.", seed],
         ["count", None, 1, "So many cameras, with serials in a row.", howMany],
     ]
 
     def postOptions(self) -> None:
         """Check what is left to check."""
-        if self["address"]:
-            self["address"] = door.address(self["address"])
         firmwares = {"a": FIRMWARE_A, "b": FIRMWARE_B}
         if self["firmware"].lower() not in firmwares:
             raise usage.UsageError("--firmware is a or b")
@@ -194,7 +227,10 @@ class Emulate(usage.Options):
     async def run(self, reactor: DatagramReactor) -> int:
         """Be there until interrupted."""
         doors = Doors(
-            reactor, self["address"], dhPort=self["dh-port"], lanPort=self["lan-port"]
+            reactor,
+            self["address"] or "",
+            dhPort=self["dh-port"],
+            lanPort=self["lan-port"],
         )
         doors.open()
         cameras = [
@@ -206,7 +242,7 @@ class Emulate(usage.Options):
                 name=self["name"],
                 user=self["user"],
                 password=self["password"],
-                psk=self["psk"],
+                psk=self["psk"] or "",
                 faults=Faults(
                     seed=self["seed"] + number,
                     loss=self["loss"],
@@ -236,13 +272,14 @@ def _inARow(first: DeviceId, count: int) -> list[DeviceId]:
     ]
 
 
-class Options(usage.Options):
+class Options(door.Options):
     """Options of C{twistedcam}."""
 
-    synopsis = "COMMAND [options]"
     longdesc = (
-        "Exit codes: 0 ok, 1 not found or unreachable, 2 usage, 3 login rejected or"
-        " locked, 4 the camera refused, 5 timeout, 130 interrupted."
+        "Finds LAN cameras of the VStarcam / CS2 PPPP family, and emulates some. Each"
+        " command has a --help of its own. Exit codes: 0 ok, 1 not found or"
+        " unreachable, 2 usage, 3 login rejected or locked, 4 the camera refused, 5"
+        " timeout, 130 interrupted."
     )
     subCommands = [
         ["discover", None, Discover, "List the cameras on the LAN."],
@@ -254,9 +291,14 @@ class Options(usage.Options):
         if self.subCommand is None:
             raise usage.UsageError("a command, please: see twistedcam --help")
 
+    def getSynopsis(self) -> str:
+        """The commands put theirs behind it."""
+        return "Usage: twistedcam" + ("" if self.subCommand else " COMMAND [options]")
+
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """The entry point."""
+    _adaptToTerminal()
     options = Options()
     try:
         options.parseOptions(argv)
@@ -264,6 +306,16 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         print(f"twistedcam: {e}", file=sys.stderr)
         sys.exit(USAGE)
     run(cast(Command, options.subOptions))
+
+
+def _adaptToTerminal() -> None:
+    """
+    End silently when nobody reads any more, as all commands do (Python would raise
+    BrokenPipeError), and show what the terminal can show of a camera's name.
+    """
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def run(command: Command) -> NoReturn:

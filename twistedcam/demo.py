@@ -51,7 +51,8 @@ class Demo(MultiService):
             discovery=discovery,
             trace=self._trace,
         )
-        Fleet(discovery, [camera]).setServiceParent(self)
+        self._fleet = Fleet(discovery, [camera])
+        self._fleet.setServiceParent(self)
         super().startService()
 
     def stopService(self) -> Deferred[None]:
@@ -60,5 +61,6 @@ class Demo(MultiService):
         return parted.addCallback(lambda _: self._unplug())
 
     def _unplug(self) -> Deferred[None]:
+        self.removeService(self._fleet)
         gone = [self._emulated.stop(), self._doors.close()]
         return gatherResults(gone).addCallback(lambda _: None)

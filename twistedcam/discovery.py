@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import ClassVar
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -25,6 +25,7 @@ from twisted.logger import Logger
 
 from .errors import Disconnected, WireError
 from .lan import Address, LanPorts, Link, localInterfaces
+from .observers import Observers
 from .reactors import DatagramReactor
 from .tally import Tally
 from .trace import Trace
@@ -127,8 +128,8 @@ class Discovery:
     """
 
     log = Logger()
-    _shared: ClassVar[WeakKeyDictionary[DatagramReactor, Discovery]] = (
-        WeakKeyDictionary()
+    _shared: ClassVar[WeakValueDictionary[DatagramReactor, Discovery]] = (
+        WeakValueDictionary()
     )
 
     def __init__(
@@ -159,7 +160,7 @@ class Discovery:
         self._tally = Tally(reactor, self.log, "discovery")
         self._waiters: list[_Waiter] = []
         self._searches: dict[Deferred[list[Found]], Sequence[str]] = {}
-        self._observers: list[Callable[[Found], None]] = []
+        self._observers: Observers[[Found]] = Observers()
         self._sightings: dict[tuple[DeviceId, str], Found] = {}
         self._timer: IDelayedCall | None = None
         self._lastRound = float("-inf")
@@ -171,7 +172,9 @@ class Discovery:
 
     @classmethod
     def shared(cls, reactor: DatagramReactor) -> Discovery:
-        """The searcher of this reactor, with the defaults; made on first use."""
+        """
+        The searcher of this reactor, with the defaults; made when nobody has one.
+        """
         if (discovery := cls._shared.get(reactor)) is None:
             discovery = cls._shared[reactor] = cls(reactor)
         return discovery
@@ -248,23 +251,23 @@ class Discovery:
         self._wake()
         return result
 
-    def onFound(self, callback: Callable[[Found], None]) -> Callable[[], None]:
+    def onFound(self, callback: Callable[[Found], object]) -> Callable[[], None]:
         """
         Have C{callback} called with every answer while somebody searches: once
         for each new camera, and again when more becomes known of it.
 
         @return: call it to unsubscribe.
         """
-        self._observers.append(callback)
-        return lambda: self._observers.remove(callback)
+        return self._observers.add(callback)
 
     def stop(self) -> Deferred[None]:
         """
         Send everybody home and free everything.  The searcher can be used again.
         """
         for waiter in self._waiters[:]:
-            self._leave(waiter)
-            waiter.result.errback(Disconnected("the search was stopped"))
+            if waiter in self._waiters:  # the others may have taken it along
+                self._leave(waiter)
+                waiter.result.errback(Disconnected("the search was stopped"))
         for search in list(self._searches):
             search.cancel()
         self._rest()
@@ -393,8 +396,7 @@ class Discovery:
             del self._sightings[next(iter(self._sightings))]
         self._sightings[key] = found
         if found != before:
-            for observer in self._observers[:]:
-                observer(found)
+            self._observers.tell(found)
         for waiter in [w for w in self._waiters if w.wants(found)]:
             if found.cipher is not None:
                 self._satisfy(waiter, found)

@@ -97,18 +97,22 @@ class Dialogue:
         *,
         onStatus: Callable[[cgi.Reply], None] = lambda reply: None,
         onAlarm: Callable[[int], None] = lambda kind: None,
+        onFull: Callable[[CameraFull], None] = lambda problem: None,
     ) -> None:
         """
         @param write: sends bytes on channel 0; its result fails if the camera does
             not acknowledge them.
         @param onStatus: gets a status that came unasked.
         @param onAlarm: gets the kind of an alarm.
+        @param onFull: told that the camera will close the session, because it
+            serves as many clients as it can.
         """
         self.unclaimed = 0
         self._clock = clock
         self._write = write
         self._onStatus = onStatus
         self._onAlarm = onAlarm
+        self._onFull = onFull
         self._reader = cgi.RecordReader()
         self._alarms = cgi.RecordReader()
         self._waiting: deque[_Command] = deque()
@@ -252,7 +256,9 @@ class Dialogue:
         reply = cgi.Reply.fromText(record.body)
         if record.code == cgi.FULL_HOUSE and self._isFullHouse(reply):
             users = reply.text("current_users")
-            self.close(CameraFull(f"the camera has {users} clients already"))
+            full = CameraFull(f"the camera has {users} clients already")
+            self._onFull(full)
+            self.close(full)
         elif command is not None and _answers(record.code, reply, command):
             self._settle(command, _judge(record.code, reply, command.name))
         elif record.code == cgi.STATUS and not reply.result:

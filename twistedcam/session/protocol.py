@@ -96,6 +96,9 @@ class CameraSession(DatagramProtocol):
         self._address = address
         self._ciphers = tuple(ciphers)
         self._cipher: Cipher | None = None
+        # For the way of all data: None for plain, and whose datagrams are ours.
+        self._decipher: Callable[[bytes], bytes] | None = None
+        self._hearing: Address | None = None
         self._lanPort = lanPort
         self._localAddress = localAddress
         self._name = name or str(deviceId)
@@ -218,31 +221,38 @@ class CameraSession(DatagramProtocol):
         """
         Check a datagram and hand it on.  Nothing that arrives raises.
         """
-        if self.state is State.CLOSED:
+        if addr != self._hearing:
+            self._stranger(datagram, addr)
             return
-        if self.peer is None:
-            self._unlocked(datagram, addr)
-            return
-        if addr != self.peer:
-            self._tally.count("from elsewhere")
-            return
-        assert self._cipher is not None
-        clear = self._cipher.decipher(datagram)
+        clear = datagram if self._decipher is None else self._decipher(datagram)
         if self._trace is not None:
             self._trace(self._reactor.seconds(), False, addr, clear)
         if clear[:2] == drw.DRW_START:
             self._data(clear)
+        else:
+            self._controlMessage(clear)
+
+    def _stranger(self, datagram: bytes, addr: Address) -> None:
+        """The sender is not, or not yet, the camera that we talk to."""
+        if self.state is State.CLOSED:
             return
+        if self.peer is None:
+            self._unlocked(datagram, addr)
+        else:
+            self._tally.count("from elsewhere")
+
+    def _controlMessage(self, clear: bytes) -> None:
+        """Anything but data: to the machine."""
         try:
             message = pppp.decode(clear)
         except WireError:
             self._tally.count("malformed")
             return
+        if isinstance(message, pppp.P2pRdy) and message.deviceId != self._deviceId:
+            self._tally.count("of another camera")
+            return
         self.lastHeard = self._reactor.seconds()
         match message:
-            case pppp.P2pRdy(deviceId) if deviceId != self._deviceId:
-                self._tally.count("of another camera")
-                return
             case pppp.P2pRdy() if self.state is State.CONFIRMING:
                 self.log.info("{name}: RDY seen", name=self._name)
             case pppp.Alive() if self.state is State.CONNECTED:
@@ -286,6 +296,7 @@ class CameraSession(DatagramProtocol):
                 cipher=cipher.label,
             )
             self._cipher = cipher
+            self._decipher = None if cipher.plain else cipher.decipher
             self.lastHeard = self._reactor.seconds()
             self._machine.punched(addr)
 
@@ -346,7 +357,7 @@ class CameraSession(DatagramProtocol):
 
     def lockOn(self, peer: Address) -> None:
         """Listen to this address only, from now on."""
-        self.peer = peer
+        self.peer = self._hearing = peer
 
     def bind(self) -> None:
         """
@@ -395,6 +406,7 @@ class CameraSession(DatagramProtocol):
     def ended(self, reason: Reason) -> None:
         """Free the port, then tell whoever waits."""
         self.entered(State.CLOSED)
+        self._hearing = None
         self.reason = reason
         if self._channels is not None:
             self._channels.close()

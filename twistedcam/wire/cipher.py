@@ -61,6 +61,9 @@ _FAMILIES: dict[str, str] = {
 }
 
 
+_number = int.from_bytes
+
+
 class Cipher:
     """
     One key of the obfuscation.
@@ -91,9 +94,9 @@ class Cipher:
         stream, size = self._stream, len(datagram)
         if not stream:
             return datagram
-        mask = (b"\0" + datagram[:-1]).translate(stream) if size else b""
-        return (int.from_bytes(datagram, "big") ^ int.from_bytes(mask, "big")).to_bytes(
-            size, "big"
+        mask = (b"\0" + datagram).translate(stream)[:size]
+        return (_number(datagram, "little") ^ _number(mask, "little")).to_bytes(
+            size, "little"
         )
 
     def encipher(self, datagram: bytes) -> bytes:

@@ -30,6 +30,10 @@ _OTHER_ACK_MARKER = 0xD2
 #: Channels of a session: a camera ends the session on any other number.
 CHANNELS = 8
 
+#: What the channels carry: commands, answers and snapshots; live video; live
+#: sound; sound for the camera's loudspeaker; files from its card; alarms.
+COMMANDS, VIDEO, AUDIO, TALK, PLAYBACK, ALARMS = range(6)
+
 #: Bytes of payload in one DRW at most.
 MAX_PAYLOAD = 1024
 

@@ -1,0 +1,100 @@
+"""
+What a command may do to a camera, and how far its caller agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+from .errors import ConsentRequired
+
+
+class Risk(IntEnum):
+    """
+    How much a command may change.
+
+    @cvar READ: nothing.
+    @cvar MOVE: where the camera looks.
+    @cvar WRITE: a setting that can be set back.
+    @cvar DANGEROUS: access, network or firmware; or nobody knows.
+    """
+
+    READ = 0
+    MOVE = 1
+    WRITE = 2
+    DANGEROUS = 3
+
+
+_READ = frozenset(
+    (
+        "audiostream",
+        "check_user",
+        "get_alarmlog",
+        "get_camera_params",
+        "get_hw_config",
+        "get_log",
+        "get_misc",
+        "get_onvif",
+        "get_online_log",
+        "get_param_config",
+        "get_params",
+        "get_record",
+        "get_record_file",
+        "get_rtsp",
+        "get_sensor_preset",
+        "get_status",
+        "get_wifi_mode",
+        "get_wifi_scan_result",
+        "livestream",
+        "snapshot",
+        "wifi_scan",
+    )
+)
+_WRITE = frozenset(
+    (
+        "camera_control",
+        "set_alarm",
+        "set_alarmlogclr",
+        "set_alias",
+        "set_datetime",
+        "set_ir_gpio",
+        "set_led_status",
+        "set_log",
+        "set_media",
+        "set_misc",
+        "set_recordsch",
+        "set_sensor_preset",
+    )
+)
+
+#: C{decoder_control} commands that store or delete a position, or switch an output.
+_STORING = frozenset((*range(30, 62, 2), *range(62, 67), 94, 95))
+
+
+def riskOf(name: str, parameters: Mapping[str, object]) -> Risk:
+    """What a command may do."""
+    if name in _READ:
+        return Risk.READ
+    if name == "decoder_control":
+        command = str(parameters.get("command", ""))
+        storing = not command.isdecimal() or int(command) in _STORING
+        return Risk.WRITE if storing else Risk.MOVE
+    return Risk.WRITE if name in _WRITE else Risk.DANGEROUS
+
+
+def demand(name: str, parameters: Mapping[str, object], allow: str) -> None:
+    """
+    Check that the caller agrees.
+
+    @param allow: C{"move"} (also allows to read), C{"write"} or C{"dangerous"}.
+    @raise ConsentRequired: the command may do more than that.
+    @raise ValueError: C{allow} is none of these.
+    """
+    try:
+        allowed = Risk[allow.upper()]
+    except KeyError:
+        raise ValueError(f"allow is move, write or dangerous, not {allow!r}") from None
+    risk = riskOf(name, parameters)
+    if risk > allowed:
+        raise ConsentRequired(f'{name} wants allow="{risk.name.lower()}"')
