@@ -89,9 +89,9 @@ class Bench(SynchronousTestCase):
     def setUp(self) -> None:
         self.build()
 
-    def build(self, **how: Any) -> None:
+    def build(self, seed: int = 0, **how: Any) -> None:
         """Set all up; hypothesis needs it afresh for each example."""
-        self.network = MemoryNetwork(latency=0.0001)
+        self.network = MemoryNetwork(seed=seed, latency=0.0001)
         self.host = self.network.host("camera", f"{CAMERA}/24", defaultRoute=True)
         self.pc = self.network.host("pc", f"{PC}/24")
         self.phone = self.network.host("phone", f"{PHONE}/24")
@@ -858,8 +858,7 @@ class FaultsTests(Bench):
         caller = self.connect()
         self.camera.faults = Faults(seed=3, reorder=0.5)
         (session,) = self.camera.sessions
-        for number in range(20):
-            session.write(1, bytes((number,)))
+        session.write(1, b"".join(bytes((number,)) * 1024 for number in range(20)))
         self.network.advance(REORDER_HOLD + 0.001)
         heard = [d[8] for d in caller.take() if d[1] == 0xD0]
         self.assertEqual(list(range(20)), sorted(heard))

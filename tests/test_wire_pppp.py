@@ -27,7 +27,13 @@ from twistedcam.wire.pppp import (
     encode,
 )
 
-from . import strategies, test_wire_cipher, test_wire_dh, test_wire_drw
+from . import (
+    strategies,
+    test_wire_cgi,
+    test_wire_cipher,
+    test_wire_dh,
+    test_wire_drw,
+)
 from .vectors import LATER, VECTORS
 
 VSTB = DeviceId("VSTB", 668515, "UZCPK")
@@ -107,6 +113,7 @@ class VectorTests(SynchronousTestCase):
         """Each vector is in the tests of this room, or of a dialect for later."""
         covered = (
             COVERED
+            | test_wire_cgi.COVERED
             | test_wire_cipher.COVERED
             | test_wire_dh.COVERED
             | test_wire_drw.COVERED
@@ -116,7 +123,7 @@ class VectorTests(SynchronousTestCase):
             self.assertTrue(name in covered or vector.dialect in LATER, name)
             self.assertEqual(vector.len, len(vector.data), name)
         dialects = {vector.dialect for vector in VECTORS.values()}
-        self.assertEqual(dialects, LATER | {"dh", "pppp", "cipher"})
+        self.assertEqual(dialects, LATER | {"cgi", "cipher", "dh", "pppp"})
 
 
 class LayoutTests(SynchronousTestCase):

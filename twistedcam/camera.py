@@ -8,11 +8,12 @@ import random
 from collections.abc import Callable
 from functools import partial
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .commands import Commands
+from .companion import Companion
 from .consent import demand
 from .discovery import Discovery, Found
 from .errors import (
@@ -27,17 +28,19 @@ from .errors import (
 )
 from .keeper import CameraState, Core, KeeperMachine
 from .login import Login
+from .media.timeline import CameraClock
 from .observers import Observers
 from .reactors import DatagramReactor
 from .session.dialogue import ANSWER_WITHIN, Answer, Dialogue
 from .session.machine import Reason
 from .session.protocol import CameraSession
+from .streams import MAIN, SUB, Stream
 from .tally import Tally
 from .trace import Trace
 from .wire.cgi import Reply
 from .wire.cipher import Cipher
 from .wire.deviceid import DeviceId
-from .wire.drw import ALARMS, COMMANDS
+from .wire.drw import ALARMS, AUDIO, COMMANDS, VIDEO
 
 
 class Camera(Commands):
@@ -47,6 +50,8 @@ class Camera(Commands):
     @ivar name: what logs, addresses and file names call it.
     @ivar state: where it is.
     @ivar found: where and how it answered last, or L{None}.
+    @ivar video: its pictures; the camera is asked for them while somebody watches.
+    @ivar audio: its sound, likewise.
     """
 
     log = Logger()
@@ -66,6 +71,7 @@ class Camera(Commands):
         discovery: Discovery | None = None,
         trace: Trace | None = None,
         dice: random.Random | None = None,
+        substream: int = MAIN,
     ) -> None:
         """
         @param deviceId: the camera's identity, as on its label.  Without it, the
@@ -84,6 +90,7 @@ class Camera(Commands):
         @param trace: sees every datagram of its sessions, deciphered: C{(now, sent,
             peer, datagram)}.
         @param dice: for the backoff.
+        @param substream: the quality of L{video}, as cameras number it.
         @raise WireError: C{deviceId} is none.
         """
         if isinstance(deviceId, str):
@@ -112,6 +119,26 @@ class Camera(Commands):
         self._lostObservers: Observers[[Reason, float]] = Observers()
         self._statusObservers: Observers[[Reply]] = Observers()
         self._alarmObservers: Observers[[int]] = Observers()
+        clock = CameraClock()
+        self.video = Stream(
+            reactor,
+            f"{self.name} video",
+            video=True,
+            cameraClock=clock,
+            ask=partial(self.call, "livestream", streamid=10, substream=substream),
+            end=partial(self.call, "livestream", streamid=16, substream=substream),
+        )
+        self.audio = Stream(
+            reactor,
+            f"{self.name} audio",
+            video=False,
+            cameraClock=clock,
+            ask=self._askForAudio,
+            end=partial(self.call, "audiostream", streamid=16),
+        )
+        self._session: CameraSession | None = None
+        self._lastReason: Reason | None = None
+        self._companion: Companion | None = None
         self._machine = KeeperMachine(Core(reactor, self, dice or random.Random()))
 
     def __repr__(self) -> str:
@@ -121,6 +148,30 @@ class Camera(Commands):
     def deviceId(self) -> DeviceId | None:
         """The identity, configured or adopted."""
         return self._deviceId
+
+    @property
+    def subVideo(self) -> Stream:
+        """
+        Its pictures in a lower quality.  A camera sends one quality in one session,
+        so this takes a second one of the few that it has, while somebody watches.
+        """
+        if self._companion is None:
+            twin = Camera(
+                self._reactor,
+                deviceId=self._deviceId,
+                address=self._address,
+                pinAddress=self._pinAddress,
+                name=f"{self.name}-sub",
+                discovery=self._discovery,
+                trace=self._trace,
+                substream=SUB,
+            )
+            twin._login = self._login
+            twin._named = self._named
+            twin._ciphers = self._ciphers
+            self._companion = Companion(twin)
+            self._companion.allow(self._wanted)
+        return self._companion.video
 
     def connect(self, timeout: float | None = None) -> Deferred[None]:
         """
@@ -140,8 +191,11 @@ class Camera(Commands):
             )
         self._wanted = True
         self._login.retry()
+        self._lastReason = None
         result = self.whenUp()
         self._machine.connect()
+        if self._companion is not None:
+            self._companion.allow(True)
         if timeout is not None:
             result.addTimeout(timeout, self._reactor, self._tooLate)  # type: ignore[arg-type]
         return result
@@ -158,7 +212,8 @@ class Camera(Commands):
         """
         Part from the camera and forget where it was; works in every state.
 
-        @return: fires when everything is freed.
+        @return: fires when everything is freed that this camera held; the ports
+            for searching belong to its L{Discovery}.
         """
         if not self._wanted:
             return succeed(None)
@@ -166,7 +221,10 @@ class Camera(Commands):
         self._parting.append(result)
         self.log.info("{name}: closing", name=self.name)
         self._machine.disconnect()
-        return result
+        if self._companion is None:
+            return result
+        alone = self._companion.allow(False)
+        return gatherResults([result, alone]).addCallback(lambda _: None)
 
     def onConnected(self, callback: Callable[[], object]) -> Callable[[], None]:
         """
@@ -248,7 +306,13 @@ class Camera(Commands):
         return failure
 
     def _tooLate(self, result: object, timeout: float) -> None:
-        raise ConnectTimeout(f"{self.name} is not up after {timeout:g} s")
+        if self.state is CameraState.SEARCHING and self._lastReason is None:
+            why = "it does not answer the search"
+        elif self._lastReason is not None:
+            why = self._lastReason.value
+        else:
+            why = f"it is still {self.state.value}"
+        raise ConnectTimeout(f"{self.name}: not connected in {timeout:g} s: {why}")
 
     # What the machine asks for: see L{Backstage}.
 
@@ -307,15 +371,28 @@ class Camera(Commands):
         )
         session.listen(COMMANDS, dialogue.received, dialogue.lost)
         session.listen(ALARMS, dialogue.alarmReceived, dialogue.alarmsLost)
+        session.listen(VIDEO, self.video.received, self.video.assembler.lost)
+        session.listen(AUDIO, self.audio.received, self.audio.assembler.lost)
         self._dialogue = dialogue
+        self._session = session
 
         def over(reason: Reason) -> None:
             dialogue.close(SessionClosed(reason.value))
+            self.video.down()
+            self.audio.down()
             closed(reason)
 
         session.whenClosed().addCallback(over)
         session.start()
         return session
+
+    def _askForAudio(self) -> Deferred[Answer]:
+        """
+        Ask for sound.  In the decoder's I{reset} mode, which forgives losses.
+        """
+        if self._session is not None:
+            self._session.mayRestart(AUDIO)
+        return self.call("audiostream", streamid=1)
 
     def _full(self, problem: CameraFull) -> None:
         self.log.warn("{name}: {problem}", name=self.name, problem=str(problem))
@@ -333,12 +410,15 @@ class Camera(Commands):
     def up(self) -> None:
         """Tell those who wait, and those who watch."""
         waiting, self._waiting = self._waiting, []
+        self.video.up()
+        self.audio.up()
+        self._upObservers.tell()
         for result in waiting:
             result.callback(None)
-        self._upObservers.tell()
 
     def lost(self, reason: Reason, delay: float) -> None:
         """Tell those who watch."""
+        self._lastReason = reason
         self.log.warn(
             "{name}: lost: {reason}; next try in {delay:.1f} s",
             name=self.name,
@@ -352,7 +432,9 @@ class Camera(Commands):
         self.entered(CameraState.STOPPED)
         self._wanted = False
         self.found = None
-        self._dialogue = None
+        self._dialogue = self._session = None
+        self.video.close()
+        self.audio.close()
         self._deviceId = self._configuredId
         self.log.info("{name}: closed", name=self.name)
         waiting, self._waiting = self._waiting, []

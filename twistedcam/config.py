@@ -101,10 +101,10 @@ def loadConfig(path: str) -> Config:
         return Config(tuple(_cameras(file, Path(path).parent)))
     except OSError as e:
         raise ConfigError(f"cannot read {path}: {e.strerror}") from e
-    except (ValueError, RecursionError) as e:
-        raise ConfigError(f"{path} is not TOML: {e}") from e
     except (msgspec.ValidationError, ConfigError) as e:
         raise ConfigError(f"{path}: {e}") from e
+    except (ValueError, RecursionError) as e:
+        raise ConfigError(f"{path} is not TOML: {e}") from e
 
 
 def _cameras(file: _File, folder: Path) -> Iterator[CameraConfig]:

@@ -68,8 +68,13 @@ _WRITE = frozenset(
     )
 )
 
-#: C{decoder_control} commands that store or delete a position, or switch an output.
-_STORING = frozenset((*range(30, 62, 2), *range(62, 67), 94, 95))
+#: C{decoder_control} commands that turn and zoom, and those that store or delete a
+#: position, or switch an output.  As text: a camera may read "+30" or "4294967326"
+#: as 30, so what is not written like this counts as unknown.
+_MOVING = frozenset(
+    map(str, (*range(8), *range(17, 21), 22, 23, *range(25, 30), 84, *range(90, 94)))
+) | frozenset(map(str, range(31, 62, 2)))
+_STORING = frozenset(map(str, (*range(30, 62, 2), *range(62, 67), 94, 95)))
 
 
 def riskOf(name: str, parameters: Mapping[str, object]) -> Risk:
@@ -78,8 +83,9 @@ def riskOf(name: str, parameters: Mapping[str, object]) -> Risk:
         return Risk.READ
     if name == "decoder_control":
         command = str(parameters.get("command", ""))
-        storing = not command.isdecimal() or int(command) in _STORING
-        return Risk.WRITE if storing else Risk.MOVE
+        if command in _MOVING:
+            return Risk.MOVE
+        return Risk.WRITE if command in _STORING else Risk.DANGEROUS
     return Risk.WRITE if name in _WRITE else Risk.DANGEROUS
 
 

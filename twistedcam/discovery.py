@@ -176,7 +176,9 @@ class Discovery:
         The searcher of this reactor, with the defaults; made when nobody has one.
         """
         if (discovery := cls._shared.get(reactor)) is None:
-            discovery = cls._shared[reactor] = cls(reactor)
+            # A simulated machine has its own.
+            interfaces = getattr(reactor, "interfaces", localInterfaces)
+            discovery = cls._shared[reactor] = cls(reactor, interfaces=interfaces)
         return discovery
 
     def checkLocalAddress(self) -> None:

@@ -115,8 +115,8 @@ class LanPorts:
         @raise CannotListenError: it is not ours.
         """
         if self._localAddress:
-            probe = self._reactor.listenUDP(0, DatagramProtocol(), self._localAddress)
-            probe.stopListening()
+            link = Link(self._received, self._complain)
+            self._reactor.listenUDP(0, link, self._localAddress).stopListening()
 
     def everybody(self, turn: int) -> Iterator[tuple[Link, str]]:
         """
@@ -149,7 +149,9 @@ class LanPorts:
         """A port for each of our addresses; those that are gone are closed."""
         present = {str(interface.ip): interface for interface in self._interfaces()}
         if self._localAddress:
-            present = {a: i for a, i in present.items() if a == self._localAddress}
+            # Loopback is not among them, but somebody may want just that.
+            alone = present.get(self._localAddress, IPv4Interface(self._localAddress))
+            present = {self._localAddress: alone}
         for address in self._links.keys() - present.keys() - {self._localAddress}:
             self._shut(address)
         for address, interface in present.items():

@@ -32,6 +32,9 @@ class Observers(Generic[P]):
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
+    def __len__(self) -> int:
+        return len(self._callbacks)
+
     def tell(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Call everybody."""
         for callback in self._callbacks[:]:

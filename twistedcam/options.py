@@ -7,6 +7,8 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Sequence
+from getopt import GetoptError, gnu_getopt
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -84,6 +86,27 @@ def text(given: str) -> str:
 
 class Options(usage.Options):
     """What all our options have in common."""
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse; unless there are subcommands, options may also stand behind the
+        arguments, where people put them.
+        """
+        given = list(sys.argv[1:] if options is None else options)
+        if getattr(self, "subCommands", None) is None:
+            try:
+                named, arguments = gnu_getopt(given, self.shortOpt, self.longOpt)
+            except GetoptError as e:
+                raise usage.UsageError(str(e)) from e
+            given = [
+                word
+                for name, value in named
+                for word in (
+                    [name, value] if f"{name[2:]}=" in self.longOpt else [name]
+                )
+            ]
+            given += ["--", *arguments]
+        super().parseOptions(given)
 
     def __repr__(self) -> str:
         """Without the values: there are secrets among them."""

@@ -46,13 +46,36 @@ def describe(datagram: bytes) -> str:
             return name
 
 
-def printPacket(now: float, sent: bool, peer: tuple[str, int], datagram: bytes) -> None:
+class PacketPrinter:
     """
-    A L{Trace} that prints to standard output.
+    A L{Trace} that prints to standard output.  Of the same packet again and again,
+    such as a search under every known key, it prints the first, and how many more
+    there were.
+    """
 
-    @param now: seconds since the epoch, as the real reactor counts.
-    """
-    time = datetime.fromtimestamp(now).strftime("%H:%M:%S.%f")[:-3]
-    arrow = "->" if sent else "<-"
-    # At once, even into a pipe: somebody is watching.
-    print(f"{time} {arrow} {peer[0]}:{peer[1]} {describe(datagram)}", flush=True)
+    def __init__(self) -> None:
+        self._last = ""
+        self._repeated = 0
+
+    def __call__(
+        self, now: float, sent: bool, peer: tuple[str, int], datagram: bytes
+    ) -> None:
+        """
+        See a packet.
+
+        @param now: seconds since the epoch, as the real reactor counts.
+        """
+        arrow = "->" if sent else "<-"
+        line = f"{arrow} {peer[0]}:{peer[1]} {describe(datagram)}"
+        if line == self._last:
+            self._repeated += 1
+            return
+        if self._repeated:
+            print(f"{'':12} ... {self._repeated} times more", flush=True)
+        self._last, self._repeated = line, 0
+        time = datetime.fromtimestamp(now).strftime("%H:%M:%S.%f")[:-3]
+        print(f"{time} {line}", flush=True)
+
+
+#: One for the process, as there is one standard output.
+printPacket = PacketPrinter()

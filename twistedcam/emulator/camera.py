@@ -4,6 +4,7 @@ The emulated camera: who it is, whom it lets in, and its ups and downs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 
@@ -14,12 +15,16 @@ from ..errors import AlreadyStarted
 from ..wire.cipher import Cipher
 from ..wire.deviceid import DeviceId
 from ..wire.dh import encode
+from .alarms import MOTION, alarm
+from .commands import Commands
 from .doors import Doors
 from .faults import Faults, Weather
 from .firmware import FIRMWARE_B, Firmware
+from .media import Media
 from .reception import Reception
 from .report import Nameplate, Reporter
 from .session import Session
+from .state import State
 from .world import Address, Reactor, Timer
 
 
@@ -32,6 +37,7 @@ class EmulatedCamera:
 
     @ivar deviceId: its identity.
     @ivar firmware: the generation of firmware it behaves as.
+    @ivar state: its settings, accounts, clock and motors.
     @ivar sessions: the live ones, oldest first; with firmware A a client too
         many is among them until it is closed.
     @ivar onSession: called with each new L{Session} that is served; for tests
@@ -53,13 +59,24 @@ class EmulatedCamera:
         psk: str = "",
         faults: Faults | None = None,
         virtualId: DeviceId | str | None = None,
+        codec: str = "h264",
+        fps: int | None = None,
+        bitrate: int | None = None,
     ) -> None:
         """
         @param name: what the owner calls it, 80 bytes at most.
+        @param user: the administrator's name; firmware B takes any.
+        @param password: the administrator's password.
         @param psk: the string its obfuscation is keyed by; empty for none.
         @param virtualId: the identity its report shows instead of the real one.
+        @param codec: what its video is: C{"h264"}, C{"h265"} or C{"mjpeg"}.
+        @param fps: frames per second of its video, 1 to 60, whatever clients ask
+            for: the same pictures go by faster or slower.
+        @param bitrate: bits per second that each of its video streams is padded
+            to, without frames getting longer than 262,144 bytes.
         @raise WireError: an id is none, or the name is too long.
-        @raise ValueError: this firmware knows no virtual ids.
+        @raise ValueError: this firmware knows no virtual ids, or no H.265, or there
+            is no such C{codec}, C{fps} or C{bitrate}.
         """
         self.deviceId = _asId(deviceId)
         self.firmware = firmware
@@ -72,8 +89,9 @@ class EmulatedCamera:
         encode(self._plate.report("0.0.0.0", 0))
         self._reactor = reactor
         self._doors = doors
-        # For the commands, which are answered to whoever knows these.
-        self._user, self._password = user, password
+        self.state = State(reactor, firmware, self._plate, user, password)
+        self._media = Media(reactor, self.state, codec, fps, bitrate)
+        self._clients: dict[Session, Commands] = {}
         self._weather = Weather(reactor, faults or Faults())
         self._reporter = Reporter(reactor, self._plate, self._weather, doors)
         # The same camera chooses the same ports in every run.
@@ -92,6 +110,7 @@ class EmulatedCamera:
         self._running = False
         self._booting = False
         self._wake = Timer(reactor, self._awake)
+        self._restart = Timer(reactor, self.reboot)
         self._dhFrom = float("-inf")
 
     def __repr__(self) -> str:
@@ -144,6 +163,7 @@ class EmulatedCamera:
             self._running = self._booting = False
             self._doors.leave(self)
             self._wake.cancel()
+            self._restart.cancel()
             self._reporter.forget()
             self._reception.dismiss("the camera stops")
             self._weather.flush()
@@ -160,6 +180,7 @@ class EmulatedCamera:
         """
         if not self._running:
             return
+        self._restart.cancel()
         self.log.info(
             "{deviceId} reboots and is down for {seconds} s",
             deviceId=self.deviceId,
@@ -167,6 +188,8 @@ class EmulatedCamera:
         )
         self._booting = self._weather.silent = True
         self._lose("the camera reboots", keepLinks=True)
+        self.state.rebooted()
+        self._media.rebooted()
         self._dhFrom = self._reactor.seconds() + downFor + self.firmware.dhBootDelay
         self._wake.arm(downFor)
 
@@ -183,6 +206,40 @@ class EmulatedCamera:
                 deviceId=self.deviceId,
                 seconds=seconds,
             )
+
+    def setClock(self, offsetSeconds: float) -> None:
+        """
+        Let the camera's clock be so many seconds ahead of the right time, which is
+        the reactor's, or behind it.  Frames of video and sound bear its time.
+        """
+        self.state.setClock(offsetSeconds)
+
+    # What it says unasked.
+
+    def alarm(self, kind: int = MOTION) -> None:
+        """
+        Something happened: tell every client on channel 5, unless one has too much
+        there that it has not acknowledged.
+
+        @param kind: the camera's own number: 1 motion, 2 the alarm input; 4, 5,
+            9, 10; others are told as "other".
+        """
+        self.state.note(f"alarm {kind}")
+        for session in self._clients:
+            alarm(session, kind)
+
+    def pushStatus(self) -> None:
+        """Tell every client the status, as if it had asked."""
+        for commands in self._clients.values():
+            commands.pushStatus()
+
+    @property
+    def refusedDangers(self) -> Counter[str]:
+        """
+        How often each dangerous command, such as C{"upgrade_firmware"}, was said
+        to be done but was not.
+        """
+        return self.state.refusedDangers
 
     # What the doors tell.
 
@@ -208,6 +265,16 @@ class EmulatedCamera:
             self._reception.heard(datagram, address)
 
     def _serve(self, session: Session) -> None:
+        self._clients[session] = Commands(
+            self._reactor,
+            self.state,
+            session,
+            self._weather,
+            lambda: len(self._clients),
+            self._restart.arm,
+        )
+        session.endings.append(lambda: self._clients.pop(session))
+        self._media.serve(session)
         if self.onSession is not None:
             self.onSession(session)
 

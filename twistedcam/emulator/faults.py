@@ -31,6 +31,9 @@ class Faults:
     @ivar delay: seconds that everything the camera sends takes longer.
     @ivar forgedReports: after each true DH report comes one with the same device
         id and a foreign address, and one with another device id.
+    @ivar mute: names of commands, such as C{"get_status"}, whose answers fail to
+        come; they are obeyed all the same.
+    @ivar slow: seconds before each answer.
     """
 
     seed: int = 0
@@ -39,13 +42,16 @@ class Faults:
     reorder: float = 0.0
     delay: float = 0.0
     forgedReports: bool = False
+    mute: frozenset[str] = frozenset()
+    slow: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("loss", "duplicate", "reorder"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is no probability: {getattr(self, name)}")
-        if self.delay < 0.0:
-            raise ValueError(f"a delay of {self.delay} s")
+        for name in ("delay", "slow"):
+            if getattr(self, name) < 0.0:
+                raise ValueError(f"{name} of {getattr(self, name)} s")
 
     @property
     def longest(self) -> float:
@@ -74,6 +80,8 @@ class Weather:
     def change(self, faults: Faults) -> None:
         """From now on let other things go wrong."""
         self._faults = faults
+        # Without chances dice need not be thrown; here they start anew anyway.
+        self._fair = not (faults.loss or faults.duplicate or faults.reorder)
         self._inward = Random(f"{faults.seed} in")
         self._outward = Random(f"{faults.seed} out")
 
@@ -101,6 +109,9 @@ class Weather:
 
     def _letThrough(self, luck: Random, delay: float, act: Callable[[], None]) -> None:
         if self.silent:
+            return
+        if self._fair:
+            self._after(delay, act)
             return
         faults = self._faults
         # Always three draws, so that one probability does not shift the others.

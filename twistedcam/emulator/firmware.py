@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Sessions that the application serves, and that the library can hold.
+MAX_SESSIONS, MAX_LIBRARY_SESSIONS = 4, 5
+
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
@@ -45,8 +48,33 @@ class Firmware:
         so that a client that never speaks is dropped after some 4 s, not 7.
     @ivar resendBurst: packets of a channel sent again after one silent receive
         wait: up to 3 (A), 1 (B).
+    @ivar maxPackets: packets of a channel, ready or unacknowledged, at most: 256
+        (A), 128 (B).
     @ivar refusesFifth: a fifth client is told that the house is full and closed
         after 2 s (A), or taken in place of the oldest session (B).
+    @ivar startChecked: bytes on the command channel that begin no record make B
+        throw away all it has of the stream; A does not look at the start word.
+    @ivar tooLongEnds: a command of more than 4095 bytes ends the session (A), or
+        has B throw away all it has of the stream.
+    @ivar accounts: every command carries the login of one of three accounts (A),
+        or the first one of a session the administrator's password (B).
+    @ivar locksOut: ten wrong passwords lock the camera for an hour (A).
+    @ivar streamAnswered: a livestream.cgi that succeeds is answered (B).
+    @ivar userCheckResult: what check_user ends with C{var result="ok";} (B).
+    @ivar rebootAnswered: reboot.cgi is answered before it is obeyed (B).
+    @ivar h265: there are models with H.265 (B).
+    @ivar headVersion: byte 0x14 of a video frame's head: 0x80 (A), 0x81 (B).
+    @ivar headSession: byte 0x16 is the session's number (A), or 0xFF (B).
+    @ivar thirdResolution: byte 0x15 for the third stream: 1 (A), 0 (B).
+    @ivar firstRate: what livestream.cgi with C{substream=1} sets: frames per
+        second and kbit/s.
+    @ivar maxWaiting: bytes of video that wait for a client: with as many, B drops
+        those that it holds back up to the next keyframe.  A holds none back.
+    @ivar alawStream: audiostream.cgi with this C{streamid} means A-law; L{None}:
+        there is none (A).
+    @ivar keptStreams: with these the state of ADPCM runs on from packet to packet,
+    @ivar keptVersions: and so with these C{adpcm_ver}: 1 (A), or L{None} for any
+        (B); otherwise each packet starts from zero.
     """
 
     name: str
@@ -64,7 +92,24 @@ class Firmware:
     tick: float
     aliveStart: int
     resendBurst: int
+    maxPackets: int
     refusesFifth: bool
+    startChecked: bool
+    tooLongEnds: bool
+    accounts: bool
+    locksOut: bool
+    streamAnswered: bool
+    userCheckResult: bool
+    rebootAnswered: bool
+    h265: bool
+    headVersion: int
+    headSession: bool
+    thirdResolution: int
+    firstRate: tuple[int, int]
+    maxWaiting: int
+    alawStream: int | None
+    keptStreams: frozenset[int]
+    keptVersions: frozenset[int] | None
 
 
 #: The older firmware.
@@ -84,7 +129,24 @@ FIRMWARE_A = Firmware(
     tick=0.010,
     aliveStart=0,
     resendBurst=3,
+    maxPackets=256,
     refusesFifth=True,
+    startChecked=False,
+    tooLongEnds=True,
+    accounts=True,
+    locksOut=True,
+    streamAnswered=False,
+    userCheckResult=False,
+    rebootAnswered=False,
+    h265=False,
+    headVersion=0x80,
+    headSession=True,
+    thirdResolution=1,
+    firstRate=(25, 2048),
+    maxWaiting=0,
+    alawStream=None,
+    keptStreams=frozenset((4, 5)),
+    keptVersions=frozenset((1,)),
 )
 
 #: The newer firmware.
@@ -104,5 +166,22 @@ FIRMWARE_B = Firmware(
     tick=0.010,
     aliveStart=3,
     resendBurst=1,
+    maxPackets=128,
     refusesFifth=False,
+    startChecked=True,
+    tooLongEnds=False,
+    accounts=False,
+    locksOut=False,
+    streamAnswered=True,
+    userCheckResult=True,
+    rebootAnswered=True,
+    h265=True,
+    headVersion=0x81,
+    headSession=False,
+    thirdResolution=0,
+    firstRate=(15, 768),
+    maxWaiting=350_000,
+    alawStream=7,
+    keptStreams=frozenset((7,)),
+    keptVersions=None,
 )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from struct import Struct
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import CannotListenError
@@ -17,16 +16,15 @@ from ..wire.cipher import Cipher
 from ..wire.deviceid import DeviceId
 from ..wire.header import frame
 from ..wire.pppp import LAN_SEARCH
+from .commands import COMMANDS
 from .doors import Doors
 from .faults import Weather
-from .firmware import Firmware
+from .firmware import MAX_LIBRARY_SESSIONS, MAX_SESSIONS, Firmware
 from .handshake import Handshake
 from .link import Link
+from .records import record
 from .session import Session
 from .world import Address, Reactor
-
-#: Sessions that the application serves, and that the library can hold.
-MAX_SESSIONS, MAX_LIBRARY_SESSIONS = 4, 5
 
 #: Ports that wait for a client to punch back at most; the oldest gives way.  A
 #: stranger can ask from any number of addresses, each for a port of its own.
@@ -35,12 +33,8 @@ MAX_PENDINGS = 16
 #: How long a client too many may read why (seconds).
 DISMISSAL = 2.0
 
-#: Commands travel on this channel.
-COMMANDS = 0
-
-#: The command head: magic, code, length, flags.
-_RECORD = Struct("<4H")
-_RECORD_MAGIC, _FULL_HOUSE, _FLAGS = 0x0A01, 0x60D1, 0x0100
+#: The code of the message to a client too many.
+_FULL_HOUSE = 0x60D1
 
 _SEARCH = frame(LAN_SEARCH)
 
@@ -210,8 +204,7 @@ class Reception:
             f"var current_users={MAX_SESSIONS + 1};\r\n"
             f"var max_support_users={MAX_SESSIONS};\r\n"
         ).encode() + bytes(8)
-        head = _RECORD.pack(_RECORD_MAGIC, _FULL_HOUSE, len(text), _FLAGS)
-        session.write(COMMANDS, head + text)
+        session.write(COMMANDS, record(_FULL_HOUSE, text))
         session.dismissIn(DISMISSAL)
 
     def _ended(self, session: Session, reason: str) -> None:

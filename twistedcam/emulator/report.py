@@ -44,7 +44,7 @@ FOREIGN = "198.51.100.66"
 _SHORT = Struct("<4s16s16x16s32x32s64x17s3xHBxBxxx")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Nameplate:
     """
     What a camera says about itself.

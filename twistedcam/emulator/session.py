@@ -9,11 +9,13 @@ from struct import Struct
 
 from ..errors import WireError
 from ..wire.deviceid import SIZE, DeviceId
-from ..wire.drw import CHANNELS, DRW, DRW_ACK, MARKER, MAX_PAYLOAD, encodeDrw
+from ..wire.drw import CHANNELS, DRW, DRW_ACK, MARKER
 from ..wire.header import frame
 from ..wire.pppp import ALIVE, ALIVE_ACK, CLOSE, P2P_RDY, PUNCH_PKT
 from .firmware import Firmware
 from .link import Link
+from .reliable import Receiver, Sender
+from .streaming import Streaming
 from .world import Address, Reactor, Timer
 
 #: An unreliable packet that the application does not use, but which counts as a
@@ -40,9 +42,6 @@ MAX_CLIENT_ACKS = 81
 #: least (seconds).
 RESEND_AT_LEAST = 2.0
 
-#: Packets waiting for an acknowledgement at most, as in the older firmware.
-MAX_UNACKED = 256
-
 #: Inside a DRW: marker, channel, index.  Inside a DRW_ACK: marker, channel, count.
 _INNER = Struct(">BBH")
 
@@ -57,6 +56,8 @@ class Session:
     @ivar since: when it came up, in the reactor's seconds.
     @ivar refused: this is the client too many, soon to be closed.
     @ivar link: the port.
+    @ivar streaming: what media the client has asked for.
+    @ivar endings: called without arguments when it ends.
     """
 
     def __init__(
@@ -82,12 +83,12 @@ class Session:
         self._readyLeft = 0
         self._spoken = False
         self._acks: dict[int, list[int]] = {}
-        self._nextIndex = [0] * CHANNELS
-        self._unacked: dict[tuple[int, int], bytes] = {}
+        self._senders: dict[int, Sender] = {}
+        self._receivers: dict[int, Receiver] = {}
         self._resendBy = 0.0
         self._silence = Timer(reactor, self._silent)
         self._ready = Timer(reactor, self._sayReady)
-        self._tick = Timer(reactor, self._acknowledge)
+        self._tick = Timer(reactor, self._ticked)
         self._resend = Timer(reactor, self._sendAgain)
         self._dismissal = Timer(reactor, lambda: self.close("dismissed"))
         self.link = link
@@ -96,6 +97,18 @@ class Session:
         self.since = reactor.seconds()
         self.number = number
         self.refused = False
+        self.streaming = Streaming()
+        self.endings: list[Callable[[], object]] = []
+
+    @property
+    def over(self) -> bool:
+        """Has it ended?"""
+        return self._over
+
+    @property
+    def firmware(self) -> Firmware:
+        """The generation of firmware."""
+        return self._firmware
 
     def begin(self) -> None:
         """Greet the client and listen to it."""
@@ -103,10 +116,15 @@ class Session:
         self._silence.arm(ALIVE_WAITS * self._firmware.receiveWait)
         self._greet()
 
+    def read(self, channel: int, reader: Callable[[bytes], None]) -> None:
+        """From now on call C{reader} with what the client sends on a channel."""
+        self._receiver(channel).reader = reader
+
     def write(self, channel: int, data: bytes) -> None:
         """
         Send bytes on a channel, in packets of 1024 at most; they are sent again
-        until acknowledged.  After the end they go nowhere.
+        until acknowledged.  What is written within one tick of the send thread
+        shares packets.  After the end it goes nowhere.
 
         @raise WireError: there is no such channel.
         @raise BufferError: the client has not acknowledged enough yet.
@@ -115,17 +133,26 @@ class Session:
             raise WireError(f"no channel {channel}")
         if self._over:
             return
-        pieces = range(0, len(data), MAX_PAYLOAD)
-        if len(self._unacked) + len(pieces) > MAX_UNACKED:
-            raise BufferError("too many packets wait for an acknowledgement")
-        for start in pieces:
-            index = self._nextIndex[channel]
-            packet = encodeDrw(channel, index, data[start : start + MAX_PAYLOAD])
-            self._nextIndex[channel] = (index + 1) & 0xFFFF
-            self._unacked[channel, index] = packet
-            self.link.send(packet)
-        if self._unacked and not self._resend.armed:
-            self._armResend()
+        sender = self._senders.get(channel)
+        if sender is None:
+            firmware = self._firmware
+            sender = self._senders[channel] = Sender(
+                channel,
+                firmware.maxPackets,
+                firmware.tick,
+                self._reactor.seconds(),
+                self.link.send,
+            )
+        sender.write(data)
+        if not self._tick.armed:
+            # The thread was idle; from now on it ticks while it has work.
+            self._flush()
+            self._tick.arm(self._firmware.tick)
+
+    def queued(self, channel: int) -> int:
+        """Bytes written on a channel that the client has not acknowledged."""
+        sender = self._senders.get(channel)
+        return 0 if sender is None else sender.queued
 
     def dismissIn(self, seconds: float) -> None:
         """Close after so many seconds."""
@@ -151,12 +178,14 @@ class Session:
             self._dismissal,
         ):
             timer.cancel()
+        for ending in self.endings:
+            ending()
         self._ended(self, reason)
 
     # What comes in.
 
     def _received(self, kind: int, body: bytes, _: Address) -> None:
-        if self._unacked and self._reactor.seconds() < self._resendBy:
+        if self._resend.armed and self._reactor.seconds() < self._resendBy:
             self._resend.arm(self._firmware.receiveWait)
         if kind in (DRW, DRW_ACK, UNRELIABLE):
             self._silence.arm(ALIVE_WAITS * self._firmware.receiveWait)
@@ -190,13 +219,26 @@ class Session:
         if channel >= CHANNELS:
             self.close(f"the client spoke on channel {channel}")
         elif len(body) > _INNER.size:
-            # Later: the payload, in order, to the commands and to the speaker.
-            waiting = self._acks.setdefault(channel, [])
-            waiting.append(index)
-            if len(waiting) >= ACKS_AT_ONCE:
-                self._sendAck(channel)
-            elif not self._tick.armed:
-                self._tick.arm(self._firmware.tick)
+            receiver = self._receiver(channel)
+            pieces = receiver.take(index, body[_INNER.size :])
+            if pieces is not None:
+                self._acknowledge(channel, index)
+                receiver.deliver(pieces)
+
+    def _receiver(self, channel: int) -> Receiver:
+        receiver = self._receivers.get(channel)
+        if receiver is None:
+            receiver = self._receivers[channel] = Receiver()
+        return receiver
+
+    def _acknowledge(self, channel: int, index: int) -> None:
+        """With the next tick, or at once if many wait."""
+        waiting = self._acks.setdefault(channel, [])
+        waiting.append(index)
+        if len(waiting) >= ACKS_AT_ONCE:
+            self._sendAck(channel)
+        elif not self._tick.armed:
+            self._tick.arm(self._firmware.tick)
 
     def _drwAck(self, body: bytes) -> None:
         if len(body) < _INNER.size or body[0] != MARKER:
@@ -207,9 +249,14 @@ class Session:
         elif count > MAX_CLIENT_ACKS:
             self.close(f"the client acknowledged {count} packets at once")
         elif len(body) == _INNER.size + 2 * count:
-            for index in Struct(f">{count}H").unpack_from(body, _INNER.size):
-                self._unacked.pop((channel, index), None)
-            if not self._unacked:
+            sender = self._senders.get(channel)
+            if sender is None:
+                return
+            indices = Struct(f">{count}H").unpack_from(body, _INNER.size)
+            sender.acknowledged(indices, self._reactor.seconds())
+            if sender.pending and not self._tick.armed:
+                self._tick.arm(self._firmware.tick)
+            if not self._waitsForAcks():
                 self._resend.cancel()
 
     # What time brings.
@@ -240,9 +287,22 @@ class Session:
             self.link.send(frame(ALIVE))
             self._silence.arm(ALIVE_WAITS * self._firmware.receiveWait)
 
-    def _acknowledge(self) -> None:
+    def _ticked(self) -> None:
         for channel in list(self._acks):
             self._sendAck(channel)
+        if self._flush():
+            self._tick.arm(self._firmware.tick)
+
+    def _flush(self) -> bool:
+        """Send what may be sent; will time alone allow more?"""
+        now = self._reactor.seconds()
+        more = [sender.flush(now) for sender in self._senders.values()]
+        if not self._resend.armed and self._waitsForAcks():
+            self._armResend()
+        return any(more)
+
+    def _waitsForAcks(self) -> bool:
+        return any(sender.unacked for sender in self._senders.values())
 
     def _sendAck(self, channel: int) -> None:
         indices = self._acks.pop(channel)
@@ -251,11 +311,8 @@ class Session:
         self.link.send(frame(DRW_ACK, body))
 
     def _sendAgain(self) -> None:
-        sent = [0] * CHANNELS
-        for (channel, _), packet in self._unacked.items():
-            if sent[channel] < self._firmware.resendBurst:
-                sent[channel] += 1
-                self.link.send(packet)
+        for sender in self._senders.values():
+            sender.resend(self._firmware.resendBurst)
         self._armResend()
 
     def _armResend(self) -> None:

@@ -106,6 +106,8 @@ class Receiver:
         """
         expected = self._expected
         if index == expected:
+            if not index:
+                self.mayRestart = False  # this is that packet 0
             self._expected = (index + 1) & _MASK
             self._deliver(payload)
             if self._ahead:

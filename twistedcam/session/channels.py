@@ -53,12 +53,13 @@ class Channels:
         self._undelivered = undelivered
         self._ackTimer: IDelayedCall | None = None
         self._resendTimer: IDelayedCall | None = None
+        self._closed = False
 
     def received(self, channel: int, index: int, payload: bytes, now: float) -> None:
         """A DRW has arrived.  This is the way of all video: keep it short."""
         if self.receivers[channel].receive(index, payload, now):
             self._acknowledge(channel)
-        elif self._ackTimer is None:
+        elif self._ackTimer is None and not self._closed:
             self._ackTimer = self._clock.callLater(ACK_DELAY, self._acknowledgeAll)
 
     def acknowledged(self, channel: int, indices: Sequence[int]) -> None:
@@ -72,7 +73,8 @@ class Channels:
         self._schedule()
 
     def close(self) -> None:
-        """Give up what is not settled, and every timer."""
+        """Give up what is not settled, and every timer; send nothing any more."""
+        self._closed = True
         for timer in (self._ackTimer, self._resendTimer):
             if timer is not None:
                 timer.cancel()
@@ -84,6 +86,8 @@ class Channels:
         self._send(Drw(channel, index, payload))
 
     def _acknowledge(self, channel: int) -> None:
+        if self._closed:
+            return
         for indices in self.receivers[channel].takeAcknowledgements():
             self._send(DrwAck(channel, tuple(indices)))
 
@@ -93,6 +97,8 @@ class Channels:
         for channel, receiver in enumerate(self.receivers):
             receiver.expire(now)
             self._acknowledge(channel)
+        if self._closed:
+            return
         if any(receiver.holeSince is not None for receiver in self.receivers):
             self._ackTimer = self._clock.callLater(ACK_DELAY, self._acknowledgeAll)
 

@@ -117,6 +117,7 @@ class Dialogue:
         self._alarms = cgi.RecordReader()
         self._waiting: deque[_Command] = deque()
         self._current: _Command | None = None
+        self._sending = False
         self._closed: BaseException | None = None
 
     @property
@@ -185,9 +186,17 @@ class Dialogue:
 
     def _next(self) -> None:
         """Send the next command, if none is on its way."""
-        if self._current is not None or not self._waiting:
-            return
-        command = self._current = self._waiting.popleft()
+        if self._sending:
+            return  # the loop below is at work, further out
+        self._sending = True
+        try:
+            while self._current is None and self._waiting:
+                self._send(self._waiting.popleft())
+        finally:
+            self._sending = False
+
+    def _send(self, command: _Command) -> None:
+        self._current = command
         silent = command.name in _OFTEN_SILENT
         within = min(SILENT_CONSENT, command.within) if silent else command.within
         command.timer = self._clock.callLater(within, self._unanswered, command)
@@ -255,7 +264,7 @@ class Dialogue:
             return
         reply = cgi.Reply.fromText(record.body)
         if record.code == cgi.FULL_HOUSE and self._isFullHouse(reply):
-            users = reply.text("current_users")
+            users = reply.number("current_users")
             full = CameraFull(f"the camera has {users} clients already")
             self._onFull(full)
             self.close(full)
@@ -268,7 +277,8 @@ class Dialogue:
 
     def _isFullHouse(self, reply: cgi.Reply) -> bool:
         """C{trans_cmd_string} has the same code, but not these variables."""
-        return "current_users" in reply and "max_support_users" in reply
+        users = reply.number("current_users"), reply.number("max_support_users")
+        return None not in users
 
 
 def _answers(code: int, reply: cgi.Reply, command: _Command) -> bool:

@@ -22,9 +22,10 @@ from ..wire.pppp import Alive, AliveAck, Close, Message, PunchPkt
 
 Address = tuple[str, int]
 
-#: Seconds after which a question is asked again, for the first times...
+#: Seconds from one asking of a question to the next, for the first times: LAN_SEARCH
+#: goes out at 0 and 0.3 s, the echo at 0, 0.1 and 0.3 s...
 SEARCH_AGAIN = (0.3,)
-ECHO_AGAIN = (0.1, 0.3)
+ECHO_AGAIN = (0.1, 0.2)
 #: ... and from then on.
 THEN_EACH = 1.0
 

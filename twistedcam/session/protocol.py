@@ -215,6 +215,14 @@ class CameraSession(DatagramProtocol):
             return NotConnected(f"{self._name} is {self.state.value}")
         return NotDelivered(f"{self._name} takes no more")
 
+    def mayRestart(self, channel: int) -> None:
+        """
+        The camera was asked for something that may make it count from 0 again on
+        this channel.
+        """
+        if self._channels is not None:
+            self._channels.receivers[channel].mayRestart = True
+
     # Datagrams.
 
     def datagramReceived(self, datagram: bytes, addr: Address) -> None:

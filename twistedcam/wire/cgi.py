@@ -36,8 +36,9 @@ REPLY_VERSION = 0x0100
 #: Bytes of a command's text at most: a camera ends the session over a longer one.
 MAX_COMMAND = 4095
 
-#: Names, and places of an array, that one reply may have.
-MAX_NAMES, MAX_PLACES = 4096, 4096
+#: Names, and places of all arrays together, that one reply may have: its 64 KiB
+#: have no room for as many statements.
+MAX_NAMES, MAX_PLACES = 4096, 16384
 
 #: What stands in the place of a secret.
 MASK = "***"
@@ -161,9 +162,9 @@ _SECRET = re.compile(
     r"pwd|pass?|psk|key(?!frame)|token|ddns|mail|ftp|user\d", re.IGNORECASE
 )
 _STATEMENT = re.compile(
-    r"\s*(?:var\s+)?([A-Za-z_]\w{0,63})(?:\[(\d{1,9})\])?\s*=\s*(.*?)\s*;?\s*",
-    re.ASCII,
+    r"\s*(?:var\s+)?([A-Za-z_]\w{0,63})(?:\[(\d{1,9})\])?\s*=(.*)", re.ASCII
 )
+_LINE_END = re.compile(r"[\0\r\n]")
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -240,7 +241,8 @@ def encodeCommand(
     @param name: without C{.cgi}.
     @param parameters: their values are URL-encoded.
     @param login: parameters, too; they come last.
-    @raise WireError: a name is none, or the command is too long for a camera.
+    @raise WireError: a name is none, a value is no Unicode, or the command is too
+        long for a camera.
     """
     if not _COMMAND_NAME.fullmatch(name):
         raise WireError(f"not a command: {name[:70]!r}")
@@ -248,13 +250,23 @@ def encodeCommand(
     for key, value in (*parameters.items(), *login.items()):
         if not _KEY.fullmatch(key):
             raise WireError(f"not a parameter's name: {key[:70]!r}")
-        pairs.append(f"{key}={quote(str(value), safe='')}")
+        pairs.append(f"{key}={_quoted(key, str(value))}")
     text = f"GET /{name}.cgi?{'&'.join(pairs)}".encode()
     if len(text) > MAX_COMMAND:
         raise WireError(
             f"{name} is {len(text)} bytes long, a camera takes {MAX_COMMAND}"
         )
     return Record(0, text).encode(version=0)
+
+
+def _quoted(key: str, value: str) -> str:
+    try:
+        quoted = quote(value, safe="")
+    except UnicodeEncodeError:
+        # Without the value, which may be a secret.
+        raise WireError(f"the value of {key} is no Unicode") from None
+    # A camera takes any "name.cgi" in the text for the command.
+    return quoted.replace("cgi", "%63gi")
 
 
 class Reply(Mapping[str, Value]):
@@ -281,6 +293,7 @@ class Reply(Mapping[str, Value]):
         values: dict[str, Value] = {}
         result: int | None = None
         outcome = ""
+        room = MAX_PLACES
         for name, place, value in _statements(body.decode("utf-8", "replace")):
             if name == "result":
                 if isinstance(value, str):
@@ -288,7 +301,7 @@ class Reply(Mapping[str, Value]):
                 elif result is None and isinstance(value, int):
                     result = value
             elif place is not None:
-                _place(values, name, place, value)
+                room -= _place(values, name, place, value, room)
             elif name in values or len(values) < MAX_NAMES:
                 values[name] = value
         return cls(values, result, outcome)
@@ -337,11 +350,13 @@ def isSecret(name: str) -> bool:
 
 def _statements(text: str) -> Iterator[tuple[str, int | None, Value]]:
     """Name, place in an array, and value of each assignment."""
-    for line in text.replace("\0", "\n").splitlines():
+    for line in _LINE_END.split(text):
         # A quoted text may hold semicolons, so such a line is one statement.
         for part in [line] if '"' in line else line.split(";"):
             if match := _STATEMENT.fullmatch(part):
                 name, place, value = match.groups()
+                # Not by the pattern: that would take it forever.
+                value = value.strip().removesuffix(";").rstrip()
                 yield name, None if place is None else int(place), _value(value)
 
 
@@ -353,13 +368,23 @@ def _value(text: str) -> Value:
     return int(text) if _NUMBER.fullmatch(text) else text
 
 
-def _place(values: dict[str, Value], name: str, place: int, value: Value) -> None:
-    """Put a value into an array, which may have come without announcement."""
+def _place(
+    values: dict[str, Value], name: str, place: int, value: Value, room: int
+) -> int:
+    """
+    Put a value into an array, which may have come without announcement.
+
+    @param room: places that may be added.
+    @return: places that were.
+    """
     array = values.get(name)
     if not isinstance(array, list):
         if name not in values and len(values) >= MAX_NAMES:
-            return
+            return 0
         values[name] = array = []
-    if place < MAX_PLACES and not isinstance(value, list):
-        array.extend([""] * (place + 1 - len(array)))
-        array[place] = value
+    added = max(place + 1 - len(array), 0)
+    if added > room or isinstance(value, list):
+        return 0
+    array.extend([""] * added)
+    array[place] = value
+    return added

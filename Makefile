@@ -1,0 +1,79 @@
+# make demo      an emulated camera and a client, until Ctrl-C
+# make test      all tests, under trial and under pytest
+# make lint      ruff and mypy
+# make machines  the state machines' tables and pictures in docs/ (needs graphviz)
+# make clean     remove all of the above, .venv included
+#
+# Needs make and Python 3.11 or newer; the rest is installed in .venv.
+# Another Python: make PYTHON=python3.13 ...
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: help demo test lint machines clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
+
+# Twisted keeps what it knows of plugins in a cache, and may believe an old one.
+forget := rm -f twisted/plugins/dropin.cache
+
+# Ctrl-C reaches make as well; the trap lets the demo end in its own time, and 130
+# is how a program says that Ctrl-C ended it.
+demo: $(VENV)/plain.stamp
+	@$(forget)
+	@echo "An emulated camera and a client of it, on loopback. Ctrl-C ends it."
+	@trap : INT; $(BIN)/twistd -n --pidfile= camclient --demo || test $$? = 130
+
+test: $(VENV)/test.stamp
+	@$(forget)
+	@failed=; \
+	$(BIN)/trial tests || failed=1; \
+	$(BIN)/python -m pytest tests || failed=1; \
+	test -z "$$failed"
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+machines: $(VENV)/dev.stamp
+	$(if $(shell command -v dot),,$(error This draws with dot: install graphviz))
+	$(BIN)/python tools/machines.py --draw
+
+clean:
+	rm -rf $(VENV) build dist _trial_temp* .hypothesis .coverage
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	$(forget)
+
+# The three installs; a larger one makes up for the smaller ones.
+INSTALLS := pyproject.toml $(BIN)/python
+
+$(VENV)/plain.stamp: $(INSTALLS)
+	@echo "Installing in $(VENV) ..."
+	@$(PIP) install -e .
+	@touch $@
+
+$(VENV)/test.stamp: $(INSTALLS)
+	@echo "Installing in $(VENV), with what the tests need ..."
+	@$(PIP) install -e '.[test]'
+	@touch $(VENV)/plain.stamp $@
+
+$(VENV)/dev.stamp: $(INSTALLS)
+	@echo "Installing in $(VENV), with what developers need ..."
+	@$(PIP) install -e '.[dev]'
+	@touch $(VENV)/plain.stamp $(VENV)/test.stamp $@
+
+# $(call python,code): is it true in that Python?
+python = $(shell $(PYTHON) -c 'import sys; $(1)' >/dev/null 2>&1 && echo yes)
+
+$(BIN)/python:
+	$(if $(call python,),,$(error There is no $(PYTHON): install Python 3.11 or newer))
+	$(if $(call python,sys.exit(sys.version_info < (3, 11))),,$(error \
+	    $(PYTHON) is too old: install Python 3.11 or newer and say PYTHON=python3.x))
+	$(if $(call python,import venv; import ensurepip),,$(error \
+	    $(PYTHON) comes without venv: install it (Debian: apt install python3-venv)))
+	@$(PYTHON) -m venv --clear $(VENV)

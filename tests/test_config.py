@@ -1,0 +1,340 @@
+"""Tests for L{twistedcam.config}."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+from unittest.mock import patch
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from twisted.trial.unittest import SynchronousTestCase
+
+from twistedcam.config import CameraConfig, Config, loadConfig, parseAddress
+from twistedcam.config import readPassword as read
+from twistedcam.errors import ConfigError
+from twistedcam.wire.deviceid import DeviceId
+
+from .folders import temporaryFolder
+from .strategies import cheap, dear
+
+UID = DeviceId("VSTB", 668515, "UZCPK")
+ONE = '[[camera]]\nuid = "VSTB-668515-UZCPK"\n'
+
+# TOML.
+
+KEYS = ["uid", "name", "title", "address", "pin-address", "user", "password-file"]
+KEYS += ["psk", "pinAddress", "camera", "passwordFile"]
+
+#: Text as TOML has it: no surrogates.
+letters = st.text(st.characters(codec="utf-8"), max_size=40)
+scalars: SearchStrategy[Any] = st.one_of(
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    letters,
+    st.sampled_from(["VSTB-668515-UZCPK", "192.0.2.7", "garden", "\0", "", "."]),
+)
+
+
+def tables(
+    keys: SearchStrategy[str], values: SearchStrategy[Any]
+) -> SearchStrategy[dict[str, Any]]:
+    """Tables with these keys and values."""
+    return st.dictionaries(keys, values, max_size=6)
+
+
+values = st.recursive(
+    scalars, lambda some: st.lists(some, max_size=3) | tables(letters, some)
+)
+cameras = tables(st.sampled_from(KEYS), scalars) | tables(letters, values)
+files = tables(letters, values) | st.fixed_dictionaries(
+    {"camera": st.lists(cameras, max_size=4) | values}
+)
+
+
+def toml(value: object) -> str:
+    """A value as TOML's inline notation has it."""
+    match value:
+        case dict():
+            pairs = (f"{toml(key)} = {toml(one)}" for key, one in value.items())
+            return "{" + ", ".join(pairs) + "}"
+        case list():
+            return "[" + ", ".join(map(toml, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+class ConfigCase(SynchronousTestCase):
+    """A folder for files."""
+
+    def setUp(self) -> None:
+        """Make it."""
+        self.folder = temporaryFolder(self)
+
+    def write(self, content: str | bytes, name: str = "cameras.toml") -> str:
+        """A file in the folder; its path."""
+        raw = content if isinstance(content, bytes) else content.encode()
+        path = self.folder / name
+        path.write_bytes(raw)
+        return str(path)
+
+    def load(self, content: str | bytes) -> Config:
+        """What a file with this content says."""
+        return loadConfig(self.write(content))
+
+    def refusal(self, content: str | bytes) -> str:
+        """What is said of a file with this content, after its path."""
+        path = self.write(content)
+        error = str(self.assertRaises(ConfigError, loadConfig, path))
+        self.assertTrue(error.startswith(path), error)
+        self.assertNotIn("\n", error)
+        return error.removeprefix(path)
+
+
+class LoadTests(ConfigCase):
+    """Files that are as they should be."""
+
+    def test_least(self) -> None:
+        """A UID is enough; everything else has its default."""
+        (camera,) = self.load(ONE).cameras
+        self.assertEqual(CameraConfig(deviceId=UID, name="vstb-668515-uzcpk"), camera)
+        self.assertEqual(("admin", False, ""), (camera.user, camera.pinAddress, ""))
+        self.assertIsNone(camera.psk)
+        self.assertIsNone(camera.password)
+
+    def test_all(self) -> None:
+        """Every key arrives in its field."""
+        self.write("open sesame\nrest\n", "secret")
+        content = (
+            '[[camera]]\nuid = "vstb668515uzcpk"\nname = "garden-1"\n'
+            'title = "Gärtchen"\naddress = " 192.0.2.7"\npin-address = true\n'
+            'user = "me"\npassword-file = "secret"\npsk = "tree"\n'
+        )
+        expected = CameraConfig(
+            deviceId=UID,
+            address="192.0.2.7",
+            pinAddress=True,
+            user="me",
+            password="open sesame",
+            psk="tree",
+            name="garden-1",
+            title="Gärtchen",
+        )
+        self.assertEqual((expected,), self.load(content).cameras)
+
+    def test_order(self) -> None:
+        """Cameras come in the order of the file."""
+        content = ONE + '[[camera]]\nname = "b"\naddress = "192.0.2.8"\n'
+        names = [camera.name for camera in self.load(content).cameras]
+        self.assertEqual(["vstb-668515-uzcpk", "b"], names)
+
+    def test_emptyPsk(self) -> None:
+        """An empty psk is a statement, other than none."""
+        self.assertEqual("", self.load(ONE + 'psk = ""').cameras[0].psk)
+
+    def test_absolutePassword(self) -> None:
+        """An absolute path to a password is taken as it is."""
+        path = os.path.abspath(self.write("sesame", "elsewhere"))
+        config = self.load(ONE + f"password-file = {toml(path)}")
+        self.assertEqual("sesame", config.cameras[0].password)
+
+    def test_longestNames(self) -> None:
+        """A name may have 32 letters, and so has the longest default."""
+        name = "a" * 32
+        self.assertEqual(name, self.load(ONE + f'name = "{name}"').cameras[0].name)
+        longest = DeviceId("A" * 7, (1 << 32) - 1, "B" * 7)
+        content = f'[[camera]]\nuid = "{longest}"\n'
+        self.assertEqual(str(longest).lower(), self.load(content).cameras[0].name)
+
+    def test_secrets(self) -> None:
+        """Passwords and psk are in no repr, on whatever level."""
+        self.write("sesame", "secret")
+        config = self.load(ONE + 'password-file = "secret"\npsk = "tree"')
+        for value in (config, config.cameras, config.cameras[0]):
+            self.assertNotIn("sesame", repr(value))
+            self.assertNotIn("tree", repr(value))
+
+    def test_innerSecrets(self) -> None:
+        """Nor are they in the repr of the tables that a debugger would show."""
+        seen = []
+        convert = msgspec.convert
+
+        def watching(*args: Any) -> Any:
+            seen.append(convert(*args))
+            return seen[-1]
+
+        with patch.object(msgspec, "convert", watching):
+            self.load(ONE + 'psk = "tree"')
+        self.assertEqual("tree", seen[0].camera[0].psk)
+        self.assertNotIn("tree", repr(seen) + repr(seen[0].camera))
+
+
+class RefusalTests(ConfigCase):
+    """Files that are not; one line names file and place."""
+
+    def test_unreadable(self) -> None:
+        """A file that cannot be read is named, with the reason."""
+        error = self.assertRaises(ConfigError, loadConfig, "/nonexistent.toml")
+        self.assertEqual(
+            "cannot read /nonexistent.toml: No such file or directory", str(error)
+        )
+        error = self.assertRaises(ConfigError, loadConfig, str(self.folder))
+        self.assertIn("Is a directory", str(error))
+
+    def test_notToml(self) -> None:
+        """What is not TOML is called so, whatever the parser stumbles over."""
+        for content in (
+            "[[camera]\n",
+            b"\xff",
+            "n = " + "1" * 5000,
+            "n = " + "[" * 20000,
+            ONE + 'uid = "VSTB-668515-UZCPK"',
+        ):
+            self.assertTrue(self.refusal(content).startswith(" is not TOML: "))
+
+    def test_unknownKeys(self) -> None:
+        """An unknown key is named with its place, on either level."""
+        error = self.refusal(ONE + ONE + "pinadress = true")
+        self.assertEqual(
+            ": Object contains unknown field `pinadress` - at `$.camera[1]`", error
+        )
+        self.assertIn("`cameras`", self.refusal("cameras = 3\n" + ONE))
+
+    def test_camelCase(self) -> None:
+        """Keys are kebab-case, and not also what our fields are called."""
+        for key, value in ("pinAddress", "true"), ("passwordFile", '"x"'):
+            self.assertIn(f"`{key}`", self.refusal(ONE + f"{key} = {value}"))
+
+    def test_types(self) -> None:
+        """A value of the wrong type is told of with its place."""
+        self.assertIn("`$.camera[0].title`", self.refusal(ONE + "title = 3"))
+        self.assertIn("`$.camera[0].psk`", self.refusal(ONE + "psk = 3"))
+        self.assertIn("`$.camera`", self.refusal('[camera]\nuid = "x"'))
+        error = self.refusal(ONE + 'address = "192.0.2.7"\npin-address = "yes"')
+        self.assertIn("`$.camera[0].pin-address`", error)
+
+    def test_none(self) -> None:
+        """A file without cameras is of no use."""
+        for content in "", "camera = []":
+            self.assertEqual(": no [[camera]] in it", self.refusal(content))
+
+    def test_names(self) -> None:
+        """A name has 1 to 32 of a-z, 0-9 and -."""
+        for name in "", "a" * 33, "Garden", "gärtchen", "a b", "a\n", "a/b", "..":
+            error = self.refusal(ONE + f"name = {toml(name)}")
+            self.assertIn("1 to 32 of a-z, 0-9 and -", error)
+            self.assertIn("`$.camera[0].name`", error)
+
+    def test_nameWanted(self) -> None:
+        """Only a UID stands in for a name."""
+        error = self.refusal('[[camera]]\naddress = "192.0.2.7"')
+        self.assertIn("without uid wants a name", error)
+
+    def test_sameName(self) -> None:
+        """No two cameras have one name, be it a default one."""
+        self.assertIn("`$.camera[1]`", self.refusal(ONE + ONE))
+        other = '[[camera]]\naddress = "192.0.2.7"\nname = "vstb-668515-uzcpk"\n'
+        self.assertIn("second camera", self.refusal(ONE + other))
+
+    def test_uid(self) -> None:
+        """A UID that is none is told of with its place."""
+        error = self.refusal('[[camera]]\nuid = "VSTB-x"')
+        self.assertEqual(": not a device id: 'VSTB-x' - at `$.camera[0].uid`", error)
+
+    def test_addresses(self) -> None:
+        """An address is a dotted one."""
+        for address in "", "camera.example", "::1", "192.0.2", "192.0.2.7:80":
+            error = self.refusal(ONE + f"address = {toml(address)}")
+            self.assertIn("not an IPv4 address", error)
+            self.assertIn("`$.camera[0].address`", error)
+
+    def test_nothingToPin(self) -> None:
+        """To pin an address there has to be one."""
+        error = self.refusal(ONE + "pin-address = true")
+        self.assertIn("no address to pin - at `$.camera[0].pin-address`", error)
+
+    def test_nobody(self) -> None:
+        """A camera without UID and address could be any."""
+        error = self.refusal('[[camera]]\nname = "garden"')
+        self.assertIn("needs a uid or an address - at `$.camera[0]`", error)
+
+    def test_passwordFile(self) -> None:
+        """A password file that cannot be used is told of with its place."""
+        for name in "nope", "", "a\0b", "x" * 300:
+            error = self.refusal(ONE + f"password-file = {toml(name)}")
+            self.assertIn("cannot read password file", error)
+            self.assertIn("`$.camera[0].password-file`", error)
+
+    def test_noSecrets(self) -> None:
+        """Complaints repeat neither a password nor a psk."""
+        self.write("sesame" * 200, "secret")
+        content = ONE + 'psk = "tree"\npassword-file = "secret"'
+        self.assertNotIn("sesame", self.refusal(content))
+        self.assertNotIn("tree", self.refusal(ONE + 'psk = "tree"\nname = "A"'))
+        self.assertNotIn("tree", self.refusal(ONE + "psk = tree"))
+
+    @dear
+    @given(files)
+    def test_anything(self, file: dict[str, Any]) -> None:
+        """Whatever a file says, it is taken or refused with its path."""
+        content = "".join(f"{toml(k)} = {toml(v)}\n" for k, v in file.items())
+        path = self.write(content)
+        try:
+            names = [camera.name for camera in loadConfig(path).cameras]
+        except ConfigError as e:
+            self.assertTrue(str(e).startswith(path), str(e))
+        else:
+            self.assertEqual(len(names), len(set(names)))
+
+    @cheap
+    @given(st.binary(max_size=100))
+    def test_garbage(self, content: bytes) -> None:
+        """Bytes that are no TOML are refused, too."""
+        try:
+            self.load(content)
+        except ConfigError:
+            pass
+
+
+class PasswordTests(ConfigCase):
+    """The first line of a file."""
+
+    def test_firstLine(self) -> None:
+        """Only the first line counts, without its end, however it ends."""
+        for end in "", "\n", "\r\n", "\nmore\n":
+            self.assertEqual(" pass word ", read(self.write(" pass word " + end)))
+
+    def test_unfit(self) -> None:
+        """Empty, binary or huge files hold no password; the text does not quote."""
+        for content in b"", b"\n", b"\nsesame", b"sesame\xff", b"sesame" * 171:
+            path = self.write(content)
+            error = str(self.assertRaises(ConfigError, read, path))
+            self.assertIn(path, error)
+            self.assertNotIn("sesame", error)
+
+    def test_longest(self) -> None:
+        """A file of 1024 bytes is not yet too long."""
+        self.assertEqual("x" * 1024, read(self.write("x" * 1024)))
+
+    def test_endless(self) -> None:
+        """A file without end is not read to its end."""
+        error = self.assertRaises(ConfigError, read, "/dev/zero")
+        self.assertIn("longer than a password", str(error))
+
+
+class AddressTests(SynchronousTestCase):
+    """Dotted addresses."""
+
+    def test_good(self) -> None:
+        """The one proper form comes out."""
+        self.assertEqual("192.0.2.7", parseAddress(" 192.0.2.7\n"))
+
+    def test_bad(self) -> None:
+        """Anything else is refused, and shown."""
+        for text in "", "1", "192.0.2.07", "192.0.2.256", "::1", "localhost":
+            error = self.assertRaises(ConfigError, parseAddress, text)
+            self.assertEqual(f"not an IPv4 address: {text!r}", str(error))

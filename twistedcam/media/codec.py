@@ -1,0 +1,82 @@
+"""
+Which codec is it, and can a decoder start here?  The data tells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..wire import av
+from .frame import Codec
+
+_START_CODE = re.compile(rb"\x00\x00\x01")
+_JPEG = b"\xff\xd8"
+
+#: NAL units to look at: what tells a keyframe stands in front.
+_LOOK_AT = 8
+
+_BY_TYPE = {
+    av.H264_KEY: Codec.H264,
+    av.H264_DELTA: Codec.H264,
+    av.MJPEG: Codec.MJPEG,
+    av.H265_KEY: Codec.H265,
+    av.H265_DELTA: Codec.H265,
+    av.ADPCM: Codec.ADPCM,
+    av.G711A: Codec.G711A,
+}
+
+
+def videoCodec(kind: int, data: bytes) -> Codec | None:
+    """
+    What a frame of video is; the head's C{kind} decides where the data leaves
+    room for doubt.  L{None}: nothing that we know.
+    """
+    if data.startswith(_JPEG):
+        return Codec.MJPEG
+    match = _START_CODE.search(data, 0, 64)
+    if match is None or match.end() + 1 >= len(data):
+        return None
+    first, second = data[match.end()], data[match.end() + 1]
+    # Parameter sets of H.265: forbidden bit and layer are zero, temporal id is 1.
+    if first in (0x40, 0x42, 0x44) and second == 1:
+        return Codec.H265
+    # ... and of H.264.
+    if first & 0x80 == 0 and first & 0x1F in (7, 8):
+        return Codec.H264
+    claimed = _BY_TYPE.get(kind)
+    return claimed if claimed in (Codec.H264, Codec.H265) else None
+
+
+def audioCodec(kind: int) -> Codec | None:
+    """What a packet of sound is: it has no marks of its own."""
+    claimed = _BY_TYPE.get(kind)
+    return claimed if claimed in (Codec.ADPCM, Codec.G711A) else None
+
+
+def nalUnits(data: bytes) -> Iterator[bytes]:
+    """The NAL units of an access unit, without their start codes."""
+    starts = [match.end() for match in _START_CODE.finditer(data)]
+    ends = [start - 3 for start in starts[1:]] + [len(data)]
+    for start, end in zip(starts, ends, strict=True):
+        yield data[start:end].rstrip(b"\0")
+
+
+def isKeyframe(codec: Codec, data: bytes) -> bool:
+    """Can a decoder start with this frame?"""
+    if codec is Codec.H264:
+        # A slice of an IDR picture.
+        return any(nal & 0x1F == 5 for nal in _firstBytes(data))
+    if codec is Codec.H265:
+        # Pictures that nothing before is needed for: BLA, IDR, CRA.
+        return any(16 <= nal >> 1 & 0x3F <= 21 for nal in _firstBytes(data))
+    return True
+
+
+def _firstBytes(data: bytes) -> Iterator[int]:
+    """The first byte of each of the first NAL units."""
+    for number, match in enumerate(_START_CODE.finditer(data)):
+        if number == _LOOK_AT:
+            return
+        if match.end() < len(data):
+            yield data[match.end()]

@@ -1,0 +1,238 @@
+"""
+A camera's pictures and sound, as streams of frames that anybody may join.
+
+A stream is asked of the camera when the first one joins, and stopped a little after
+the last one has left.  In between it is asked for again whenever it falls silent,
+and after each reconnect; those who watch notice a gap, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .errors import TwistedcamError
+from .media.assembly import FrameAssembler
+from .media.fanout import QUEUE_BYTES, QUEUE_FRAMES, Fanout, Viewer
+from .media.frame import Frame
+from .media.timeline import CameraClock, Timeline
+from .reactors import Timers
+
+#: The qualities, as cameras number them: the main stream, and a smaller one.
+MAIN, SUB = 1, 2
+
+#: Seconds of silence after which the stream is asked for again.
+QUIET = 2.0
+
+#: Seconds after the last one has left until the camera is told to stop: whoever
+#: reloads a page should not have to wait for a keyframe.
+LINGER = 5.0
+
+
+class Stream:
+    """
+    Pictures, or sound, of one camera.
+
+    @ivar assembler: counts what came, and what did not.
+    @ivar requests: how often the camera was asked.
+    @ivar bytes: of frames handed out.
+    @ivar onWanted: called with C{True} when the stream gets its first audience, and
+        with C{False} when it has lost its last.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: Timers,
+        name: str,
+        *,
+        video: bool,
+        cameraClock: CameraClock,
+        ask: Callable[[], Deferred[Any]],
+        end: Callable[[], Deferred[Any]],
+    ) -> None:
+        """
+        @param ask: asks the camera to begin; fails if it is not up.
+        @param end: tells it to stop.
+        """
+        self.onWanted: Callable[[bool], None] = lambda wanted: None
+        self.requests = 0
+        self.bytes = 0
+        self.assembler = FrameAssembler(self._frame, Timeline(cameraClock), video)
+        self._clock = clock
+        self._name = name
+        self._ask = ask
+        self._end = end
+        self._fanout = Fanout(self._left)
+        self._running = False
+        self._up = False
+        self._asking = False
+        self._told = ""
+        self._lastFrame = float("-inf")
+        self._quiet: IDelayedCall | None = None
+        self._lingering: IDelayedCall | None = None
+
+    # Watching.
+
+    def subscribe(self, callback: Callable[[Frame], object]) -> Callable[[], None]:
+        """
+        Have C{callback} called with each frame, beginning at a keyframe.  It has
+        to be quick: see L{frames} and L{view} otherwise.
+
+        @return: call it, once, to unsubscribe.
+        """
+        unsubscribe = self._fanout.subscribe(callback)
+        self._joined()
+
+        def leave() -> None:
+            unsubscribe()
+            self._left()
+
+        return leave
+
+    def view(
+        self,
+        wake: Callable[[], None],
+        maxFrames: int = QUEUE_FRAMES,
+        maxBytes: int = QUEUE_BYTES,
+    ) -> Viewer:
+        """
+        A queue of one's own: see L{Fanout.view}.
+        """
+        viewer = self._fanout.view(wake, maxFrames, maxBytes)
+        self._joined()
+        return viewer
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """
+        The frames, beginning at a keyframe; whoever is too slow skips to a later
+        one, which is marked with a gap.  Close the iterator to leave.
+        """
+        waiting: list[Deferred[None]] = []
+
+        def wake() -> None:
+            if waiting:
+                waiting.pop().callback(None)
+
+        viewer = self.view(wake)
+        try:
+            while True:
+                if (frame := viewer.take()) is not None:
+                    yield frame
+                else:
+                    waiting.append(Deferred())
+                    await waiting[0]
+        finally:
+            viewer.close()
+
+    @property
+    def audience(self) -> int:
+        """How many watch."""
+        return self._fanout.audience
+
+    @property
+    def last(self) -> Frame | None:
+        """The newest keyframe, as long as it is not outdated."""
+        return self._fanout.last if self._running else None
+
+    # What the camera tells.
+
+    def up(self) -> None:
+        """The camera can be asked."""
+        self._up = True
+        if self._running:
+            self._request()
+
+    def down(self) -> None:
+        """The session is over."""
+        self._up = False
+        self.assembler.lost(0)
+        self._fanout.forget()
+
+    def received(self, payload: bytes) -> None:
+        """The channel's next bytes."""
+        self.assembler.feed(payload, self._clock.seconds())
+
+    # The stream's life.
+
+    def _frame(self, frame: Frame) -> None:
+        if not self._running:
+            return  # the camera has not stopped yet
+        self._lastFrame = frame.arrived
+        self.bytes += len(frame.data)
+        self._fanout.publish(frame)
+
+    def _joined(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        if not self._running:
+            self._running = True
+            self.onWanted(True)
+            if self._up:
+                self._request()
+
+    def _left(self) -> None:
+        if self._running and not self._fanout.audience and self._lingering is None:
+            self._lingering = self._clock.callLater(LINGER, self._stop)
+
+    def _stop(self) -> None:
+        self._lingering = None
+        self._running = False
+        self._fanout.forget()
+        self._watchNoMore()
+        if self._up:
+            self._end().addErrback(self._failed)
+        self.onWanted(False)
+
+    def _request(self) -> None:
+        """Ask the camera, and look later whether it has listened."""
+        self._watch(QUIET)
+        if self._asking:
+            return  # the last question is not answered yet
+        self._asking = True
+        self.requests += 1
+        self._ask().addErrback(self._failed).addBoth(self._asked)
+
+    def _asked(self, result: object) -> None:
+        self._asking = False
+
+    def _failed(self, failure: Failure) -> None:
+        """It is asked again when it stays quiet."""
+        failure.trap(TwistedcamError)
+        problem = failure.getErrorMessage()
+        if problem != self._told:
+            self._told = problem
+            self.log.warn(
+                "{name}: no stream: {problem}", name=self._name, problem=problem
+            )
+
+    def _watch(self, delay: float) -> None:
+        self._watchNoMore()
+        self._quiet = self._clock.callLater(delay, self._check)
+
+    def _watchNoMore(self) -> None:
+        if self._quiet is not None:
+            self._quiet.cancel()
+            self._quiet = None
+
+    def _check(self) -> None:
+        """Has it been quiet for too long?"""
+        self._quiet = None
+        left = self._lastFrame + QUIET - self._clock.seconds()
+        if not self._up:
+            return  # it will be asked for after the reconnect
+        if left > 0:
+            self._watch(left)
+        else:
+            self._request()
+
+    def close(self) -> None:
+        """The camera is disconnected: no timer is left behind."""
+        self._watchNoMore()
