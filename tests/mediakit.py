@@ -17,6 +17,7 @@ from functools import cache
 from io import BytesIO
 
 import av
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -198,6 +199,12 @@ _CODECS = {
 }
 
 
+def opened(data: bytes) -> InputContainer:
+    """Open a file; very short ones are not recognised by libavformat."""
+    kind = "mpegts" if data.startswith(b"\x47") else "mp4"
+    return av.open(BytesIO(data), "r", format=kind)
+
+
 def look(data: bytes) -> dict[Codec, list[Seen]]:
     """
     Demux a file.
@@ -205,7 +212,7 @@ def look(data: bytes) -> dict[Codec, list[Seen]]:
     @return: by codec, so far as there is only one track of each.
     """
     seen: dict[Codec, list[Seen]] = {}
-    with av.open(BytesIO(data), "r") as container:
+    with opened(data) as container:
         mp4 = "mp4" in container.format.name
         for stream in container.streams:
             seen[_CODECS[stream.codec_context.name]] = []
@@ -230,7 +237,7 @@ def look(data: bytes) -> dict[Codec, list[Seen]]:
 
 def greys(data: bytes) -> list[int]:
     """Decode a file's pictures: what each is painted with, in the middle."""
-    with av.open(BytesIO(data), "r") as container:
+    with opened(data) as container:
         stream: VideoStream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         return [middle(picture) for picture in container.decode(stream)]
@@ -249,7 +256,7 @@ def listen(data: bytes) -> tuple[float, array[float]]:
 
     @return: the time of the first sample, and all samples; holes are filled.
     """
-    with av.open(BytesIO(data), "r") as container:
+    with opened(data) as container:
         return joinSound(container.decode(audio=0))
 
 

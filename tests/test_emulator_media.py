@@ -5,21 +5,15 @@ The emulated camera's live video, seen by a client that knows nothing but bytes.
 from __future__ import annotations
 
 from struct import pack, unpack_from
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from twistedcam.emulator import FIRMWARE_A, FIRMWARE_B, EmulatedCamera, Firmware
+from twistedcam.emulator import FIRMWARE_A, Firmware
 from twistedcam.emulator.clips import clip
-from twistedcam.emulator.rates import MAIN, SUB, THIRD, choose
-from twistedcam.emulator.streaming import Streaming
 
-from .test_emulator import ALIVE, UID
 from .test_emulator_commands import LOGIN, Client, CommandBench, request
 
 #: What the clock of a camera in a simulated network starts with.
 BEGINNING = 1_767_225_600
-
-#: With as many bytes unacknowledged nothing more is sent; a frame at most.
-CONGESTED = LONGEST = 262144
 
 
 #: What it takes to send a command and to get the answer (seconds).
@@ -314,145 +308,3 @@ class OlderVideoTests(VideoTests):
         self.assertEqual(51, len(frames))
         self.assertEqual(25, frames[0].head[28])
         self.assertFilm("h264-main", frames)
-
-
-class CongestionTests(MediaBench):
-    """A client that does not acknowledge, with the newer firmware."""
-
-    def setUp(self) -> None:
-        self.build(bitrate=2_000_000)
-        self.client = self.dial()
-
-    def deaf(self, seconds: float) -> int:
-        """
-        Do not acknowledge anything for so long, but be alive.
-
-        @return: how many bytes waited at most.
-        """
-        self.client.deaf = True
-        most = 0
-        for _ in range(round(seconds * 10)):
-            self.network.advance(0.1)
-            self.client.say(ALIVE)
-            most = max(most, self.session.queued(1))
-        self.client.deaf = False
-        return most
-
-    def test_bounded(self) -> None:
-        """The camera stops sending to him, and begins again at a keyframe."""
-        self.start()
-        before = self.after(1)
-        most = self.deaf(20)
-        self.assertTrue(CONGESTED <= most < CONGESTED + 20_000, most)
-        frames = before + self.after(10)
-        self.assertLess(len(frames), 15 * 13)
-        last, jumps = frames[0], 0
-        for frame in frames[1:]:
-            if frame.number != last.number + 1:
-                jumps += 1
-                self.assertEqual(0, frame.type)
-            last = frame
-        self.assertEqual(1, jumps)
-        self.assertTrue(
-            all(f.data[:5] == b"\0\0\0\1\x67" for f in frames if not f.type)
-        )
-
-    def test_others(self) -> None:
-        """Whoever acknowledges misses nothing."""
-        other = self.dial(self.phone)
-        self.start(client=other)
-        self.start()
-        self.deaf(5)
-        frames = self.after(0.1, other)
-        self.assertEqual(
-            list(range(len(frames))), [f.number - frames[0].number for f in frames]
-        )
-        self.assertGreater(len(frames), 75)
-
-    def test_largest(self) -> None:
-        """Nor do the largest frames take more."""
-        self.build(fps=5, bitrate=8 * 5 * 262_000)
-        self.client = self.dial()
-        self.start()
-        self.assertLess(self.deaf(10), 2 * LONGEST)
-
-    def test_held(self) -> None:
-        """Some frames are held back, and come when there is room again."""
-        self.start()
-        self.deaf(1.2)
-        frames = self.after(3)
-        # Nothing is missing: 1.2 s and some are less than 350,000 bytes.
-        self.assertEqual(len(frames) - 1, frames[-1].number - frames[0].number)
-
-    def test_endsWhileDeaf(self) -> None:
-        """To end then leaves nothing."""
-        self.start()
-        self.deaf(3)
-        self.assertFreed()
-
-
-class OlderCongestionTests(CongestionTests):
-    """The same, with the older firmware, which holds nothing back."""
-
-    firmware: Firmware = FIRMWARE_A
-
-    def test_held(self) -> None:
-        """What there is no room for is gone."""
-        self.start()
-        self.deaf(1.5)
-        frames = self.after(3)
-        self.assertLess(len(frames), frames[-1].number - frames[0].number)
-
-
-class ChoiceTests(CommandBench):
-    """The tables of streams and rates."""
-
-    def test_substreams(self) -> None:
-        """substream chooses queue, rate and bit rate."""
-        table = {
-            **{n: (MAIN, 15, 768) for n in (0, 14, 16, 20, 23, 99, -1)},
-            **{n: (MAIN, 15, 1024) for n in (15, 17, 21)},
-            18: (MAIN, 15, 1536),
-            19: (MAIN, 15, 512),
-            22: (MAIN, 15, 2048),
-            **{n: (SUB, 15, 768) for n in (2, 13)},
-            **{n: (SUB, 15, 512) for n in (3, 12)},
-            **{n: (SUB, 15, 384) for n in (10, 11)},
-            4: (THIRD, 15, 256),
-            5: (THIRD, 15, 128),
-            6: (THIRD, 10, 256),
-            7: (SUB, 10, 256),
-            8: (SUB, 10, 384),
-            9: (SUB, 15, 256),
-        }
-        for firmware, first in ((FIRMWARE_A, (25, 2048)), (FIRMWARE_B, (15, 768))):
-            for substream, choice in {**table, 1: (MAIN, *first)}.items():
-                streaming = Streaming(substream=substream, res=1)
-                self.assertEqual(choice, choose(streaming, firmware), substream)
-
-    def test_res(self) -> None:
-        """res only names a queue, and counts only alone."""
-        for res, queue in ((None, SUB), (0, SUB), (1, THIRD), (3, MAIN), (4, MAIN)):
-            choice = choose(Streaming(res=res), FIRMWARE_B)
-            self.assertEqual((queue, None, None), choice)
-
-    def test_refused(self) -> None:
-        """Nonsense is refused when the camera is made."""
-        for firmware, how in (
-            (FIRMWARE_B, {"codec": "h266"}),
-            (FIRMWARE_A, {"codec": "h265"}),
-            (FIRMWARE_B, {"fps": 0}),
-            (FIRMWARE_B, {"fps": 61}),
-            (FIRMWARE_B, {"bitrate": 0}),
-            (FIRMWARE_B, {"bitrate": 21_000_000}),
-            (FIRMWARE_B, {"bitrate": 3_000_000, "fps": 1}),
-        ):
-            options: dict[str, Any] = {"firmware": firmware, **how}
-            with self.assertRaises(ValueError, msg=how):
-                EmulatedCamera(self.host, UID, doors=self.doors, **options)
-
-    def test_size(self) -> None:
-        """The settings tell the size that the pictures have."""
-        values = self.values("get_camera_params")
-        self.assertEqual("640", values["MainStreamWidth"])
-        self.assertEqual("360", values["MainStreamHeight"])

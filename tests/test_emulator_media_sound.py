@@ -17,10 +17,12 @@ from .test_emulator_commands import Client
 from .test_emulator_media import (
     BEGINNING,
     COMMAND_TIME,
-    CONGESTED,
     MediaBench,
     Received,
 )
+
+#: With as many bytes unacknowledged nothing more is sent.
+CONGESTED = 262144
 
 #: How much ADPCM may differ from the sound, by the mean of squares: 16 dB; and how
 #: many samples it takes to get there from zero, perhaps in the midst of a beep.

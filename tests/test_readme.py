@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 import unittest
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,12 +16,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedcam import Discovery, tap
+from twistedcam import Camera, tap
 from twistedcam.cli import program as cli
 from twistedcam.config import loadConfig
 from twistedcam.demo import Demo
 from twistedcam.emulator import Doors, EmulatedCamera
-from twistedcam.testing import MemoryHost, MemoryNetwork
+from twistedcam.testing import MemoryNetwork
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -48,7 +49,7 @@ class PythonTests(SynchronousTestCase):
 
     def test_complete(self) -> None:
         """No program is left out here."""
-        self.assertEqual(3, len(blocks("python")))
+        self.assertEqual(4, len(blocks("python")))
 
     def test_library(self) -> None:
         """The program connects, tells where the camera is, and parts from it."""
@@ -62,10 +63,6 @@ class PythonTests(SynchronousTestCase):
         )
         emulated.start()
 
-        def shared(reactor: MemoryHost) -> Discovery:
-            return Discovery(reactor, interfaces=reactor.interfaces)
-
-        self.patch(Discovery, "shared", shared)
         names = self.execute(block("python", "async def main"))
         said: list[str] = []
         names["print"] = lambda *words: said.append(" ".join(words))
@@ -78,6 +75,37 @@ class PythonTests(SynchronousTestCase):
         self.assertCountEqual(["up", "192.0.2.7 Garden"], said)
         self.assertEqual([], emulated.sessions)
         self.assertEqual([], pc.ports)
+
+    def test_report(self) -> None:
+        """The function asks, moves and sets what it says."""
+        network = MemoryNetwork()
+        house = network.host("camera", "192.0.2.7/24")
+        pc = network.host("pc", "192.0.2.10/24")
+        doors = Doors(house)
+        doors.open()
+        emulated = EmulatedCamera(
+            house, "VSTB-668515-UZCPK", doors=doors, name="Garden"
+        )
+        emulated.start()
+        camera = Camera(pc, deviceId="VSTB-668515-UZCPK", password="888888")
+        camera.connect()
+        network.advance(5)
+        names = self.execute(block("python", "async def report"))
+        said: list[str] = []
+        names["print"] = lambda *words: said.append(" ".join(map(str, words)))
+        picture = BytesIO()
+        picture.close = lambda: None  # type: ignore[method-assign]
+        names["open"] = lambda name, mode: picture
+        done = Deferred.fromCoroutine(names["report"](camera))
+        network.advance(10)
+        self.successResultOf(done)
+        self.assertTrue(said[0].startswith("Garden "), said)
+        self.assertIn("log_text", said[1])
+        self.assertTrue(picture.getvalue().startswith(b"\xff\xd8"))
+        asked = camera.imageSettings()
+        network.advance(1)
+        settings = self.successResultOf(asked)
+        self.assertEqual((140, 3), (settings.brightness, settings.flip))
 
     def test_trial(self) -> None:
         """The test case passes."""
@@ -158,7 +186,7 @@ class ShellTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """The table of commands knows each of them."""
-        listed = re.findall(r"^\| `twistedcam ([a-z-]+)` \|", README, re.MULTILINE)
+        listed = re.findall(r"^\| `twistedcam ([a-z-]+)[^`]*` \|", README, re.MULTILINE)
         commands: list[Any] = cli.Options.subCommands
         self.assertEqual([command[0] for command in commands], listed)
 

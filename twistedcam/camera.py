@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
+from ipaddress import IPv4Address
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.logger import Logger
@@ -92,7 +93,10 @@ class Camera(Commands):
         @param dice: for the backoff.
         @param substream: the quality of L{video}, as cameras number it.
         @raise WireError: C{deviceId} is none.
+        @raise ValueError: C{address} is none.
         """
+        if address is not None:
+            address = str(IPv4Address(address))
         if isinstance(deviceId, str):
             deviceId = DeviceId.fromText(deviceId)
         self.name = name or str(deviceId or address or "camera").lower()

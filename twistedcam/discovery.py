@@ -28,7 +28,7 @@ from .lan import Address, LanPorts, Link, localInterfaces
 from .observers import Observers
 from .reactors import DatagramReactor
 from .tally import Tally
-from .trace import Trace
+from .trace import Trace, guarded
 from .wire import dh, pppp
 from .wire.cipher import KNOWN, PLAIN, Cipher, forPrefix, joined, recognise
 from .wire.deviceid import DeviceId
@@ -156,7 +156,7 @@ class Discovery:
         self._reactor = reactor
         self._dhPort = dhPort
         self._lanPort = lanPort
-        self._trace = trace
+        self._trace = guarded(trace)
         self._tally = Tally(reactor, self.log, "discovery")
         self._waiters: list[_Waiter] = []
         self._searches: dict[Deferred[list[Found]], Sequence[str]] = {}

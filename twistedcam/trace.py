@@ -7,11 +7,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from twisted.logger import Logger
+
 from .errors import WireError
 from .wire import dh, drw, pppp
 
+_log = Logger()
+
 #: Sees every datagram, deciphered: C{(now, sent, peer, datagram)}.
 Trace = Callable[[float, bool, tuple[str, int], bytes], None]
+
+
+def guarded(trace: Trace | None) -> Trace | None:
+    """
+    A trace that cannot do harm: what it raises is logged once, and then it sees
+    nothing any more.
+    """
+    if trace is None:
+        return None
+    broken = False
+
+    def see(now: float, sent: bool, peer: tuple[str, int], datagram: bytes) -> None:
+        nonlocal broken
+        if not broken:
+            try:
+                trace(now, sent, peer, datagram)
+            except Exception:
+                broken = True
+                _log.failure("{trace} failed, and is left out from now on", trace=trace)
+
+    return see
+
 
 #: Bytes shown of a datagram that cannot be read: not enough for a secret.
 _GLIMPSE = 8

@@ -10,6 +10,7 @@ from twisted.python import usage
 
 from .. import options as door
 from ..emulator import FIRMWARE_A, FIRMWARE_B, Doors, EmulatedCamera, Faults
+from ..emulator.media import MAX_FPS, check
 from ..errors import WireError
 from ..reactors import DatagramReactor
 from ..wire import dh, pppp
@@ -43,6 +44,16 @@ def cameraName(text: str) -> str:
     return text
 
 
+def framesPerSecond(text: str) -> int:
+    """How fast the video is."""
+    return door.whole(text, 1, MAX_FPS, "a number of frames a second")
+
+
+def bitsPerSecond(text: str) -> int:
+    """How large the video is."""
+    return door.whole(text, 1, 1 << 30, "a number of bits a second")
+
+
 def howMany(text: str) -> int:
     """As many cameras as one process may reasonably emulate."""
     return door.whole(text, 1, 1000, "a number of cameras")
@@ -68,6 +79,9 @@ class Emulate(door.Options):
         ["password", None, "888888", "The password to it.", door.text],
         ["psk", None, None, "Its obfuscation string, if any.", door.text],
         ["firmware", None, "b", "Behave as a (older cameras) or b (newer)."],
+        ["codec", None, "h264", "Send video as h264, h265 or mjpeg."],
+        ["fps", None, None, "Frames a second, whatever is asked.", framesPerSecond],
+        ["bitrate", None, None, "Pad video to so many bits a second.", bitsPerSecond],
         ["loss", None, 0, "The probability to lose a datagram.", probability],
         ["duplicate", None, 0, "The probability to double one.", probability],
         ["reorder", None, 0, "The probability to hold one back.", probability],
@@ -82,6 +96,11 @@ class Emulate(door.Options):
         if self["firmware"].lower() not in firmwares:
             raise usage.UsageError("--firmware is a or b")
         self["firmware"] = firmwares[self["firmware"].lower()]
+        self["codec"] = self["codec"].lower()
+        try:
+            check(self["firmware"], self["codec"], self["fps"], self["bitrate"])
+        except ValueError as e:
+            raise usage.UsageError(str(e)) from e
 
     async def run(self, reactor: DatagramReactor) -> int:
         """Be there until interrupted."""
@@ -102,6 +121,9 @@ class Emulate(door.Options):
                 user=self["user"],
                 password=self["password"],
                 psk=self["psk"] or "",
+                codec=self["codec"],
+                fps=self["fps"],
+                bitrate=self["bitrate"],
                 faults=Faults(
                     seed=self["seed"] + number,
                     loss=self["loss"],

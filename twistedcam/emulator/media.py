@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from math import inf
 
-from ..wire.av import HEAD
 from .clips import CODECS
+from .firmware import Firmware
 from .microphone import Microphone, SoundFeed
 from .padding import MAX_DATA
 from .rates import MAIN, PREFIXES, SUB, THIRD, choose
@@ -30,6 +30,23 @@ _TOO_LATE = 1.0
 _ALMOST = 1e-6
 
 
+def check(firmware: Firmware, codec: str, fps: int | None, bitrate: int | None) -> None:
+    """
+    Can a camera be like that?  The parameters are those of L{Media}.
+
+    @raise ValueError: one of them is out of range, or this firmware has no H.265.
+    """
+    if codec not in CODECS:
+        raise ValueError(f"no codec {codec!r}: {', '.join(CODECS)}")
+    if codec == "h265" and not firmware.h265:
+        raise ValueError(f"firmware {firmware.name} has no H.265")
+    if fps is not None and not 1 <= fps <= MAX_FPS:
+        raise ValueError(f"{fps} frames a second are not 1 to {MAX_FPS}")
+    most = 8 * MAX_DATA * (fps or _SLOWEST)
+    if bitrate is not None and not 1 <= bitrate <= most:
+        raise ValueError(f"{bitrate} bits a second are not 1 to {most}")
+
+
 class Media:
     """
     The encoders and the microphone of one camera.  There is one timer, and none
@@ -49,18 +66,9 @@ class Media:
         @param fps: frames per second; L{None} for what the settings say.
         @param bitrate: bits per second of each stream, padded if need be; L{None}
             for what the pictures take.
-        @raise ValueError: one of them is out of range, or this firmware has no
-            H.265.
+        @raise ValueError: as of L{check}.
         """
-        if codec not in CODECS:
-            raise ValueError(f"no codec {codec!r}")
-        if codec == "h265" and not state.firmware.h265:
-            raise ValueError(f"firmware {state.firmware.name} has no H.265")
-        if fps is not None and not 1 <= fps <= MAX_FPS:
-            raise ValueError(f"{fps} frames per second")
-        most = 8 * (HEAD.size + MAX_DATA) * (fps or _SLOWEST)
-        if bitrate is not None and not 1 <= bitrate <= most:
-            raise ValueError(f"{bitrate} bits per second are not 1 to {most}")
+        check(state.firmware, codec, fps, bitrate)
         self._reactor = reactor
         self._state = state
         self._encoders = [

@@ -25,6 +25,7 @@ class Microphone:
 
     @ivar kept: the encoder's state runs on from packet to packet, and the head
         tells it; otherwise it is zero in front of each packet.
+    @ivar last: the state (predictor, index) that an encoder was left in.
     @ivar feeds: who listens.
     @ivar due: when the next packet is, in the reactor's seconds; infinite while
         nobody listens.

@@ -19,12 +19,20 @@ from .mux import VIDEO_RATE, Muxer, Piece
 from .sound import SOUND_RATE
 
 if TYPE_CHECKING:
+    from av.packet import Packet
     from av.stream import Stream
 
 #: The length (microseconds) at which a fragment is handed out.
 FRAGMENT = "200000"
 
-_FLAGS = "empty_moov+default_base_moof"
+#: A track that starts late keeps its time: by default libavformat moves all tracks so
+#: that the file starts at zero, and then each of them, whatever its first time stamp.
+_FLAGS = "empty_moov+default_base_moof+frag_discont"
+_COMMON = {
+    "avoid_negative_ts": "disabled",
+    "use_editlist": "0",
+    "video_track_timescale": str(VIDEO_RATE),
+}
 _RATES = {True: VIDEO_RATE, False: SOUND_RATE}
 
 #: Flags of tfhd and trun (ISO 14496-12), and of a sample that is no keyframe.
@@ -100,6 +108,10 @@ class FragmentedMuxer(Muxer):
 class Mp4Muxer(FragmentedMuxer):
     """
     Pictures and sound in one file, a fragment about each 200 ms and at each keyframe.
+
+    With sound, each picture waits for the next one, so that its duration is known.
+    libavformat, when sound ends a fragment, takes the duration on trust, and moves the
+    pictures that follow if it was too long.
     """
 
     codecs = frozenset((Codec.H264, Codec.H265, Codec.MJPEG))
@@ -122,6 +134,7 @@ class Mp4Muxer(FragmentedMuxer):
         """
         super().__init__(deliver, sound=sound, origin=origin)
         self._index = index
+        self._waiting: Packet[Stream] | None = None
 
     def _open(self, video: Codec | None) -> tuple[str, dict[str, str]]:
         flags = _FLAGS if self._index else _FLAGS + "+skip_trailer"
@@ -130,8 +143,19 @@ class Mp4Muxer(FragmentedMuxer):
         return "mp4", {
             "movflags": flags,
             "frag_duration": FRAGMENT,
-            "video_track_timescale": str(VIDEO_RATE),
+            **_COMMON,
         }
+
+    def _ready(self, packet: Packet[Stream] | None) -> list[Packet[Stream]]:
+        if not self._sound or (packet and packet.stream.type != "video"):
+            return super()._ready(packet)
+        before, self._waiting = self._waiting, packet
+        if before is None:
+            return []
+        if packet is not None:
+            assert packet.pts is not None and before.pts is not None
+            before.duration = packet.pts - before.pts
+        return [before]
 
 
 class TrackMuxer(FragmentedMuxer):
@@ -161,7 +185,7 @@ class TrackMuxer(FragmentedMuxer):
     def _open(self, video: Codec | None) -> tuple[str, dict[str, str]]:
         return "mp4", {
             "movflags": _FLAGS + "+skip_trailer+frag_every_frame",
-            "video_track_timescale": str(VIDEO_RATE),
+            **_COMMON,
         }
 
 

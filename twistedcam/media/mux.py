@@ -144,6 +144,19 @@ class _Track:
         self._timeBase = Fraction(1, rate)
         self._step = round(step * rate)
 
+    def overlaps(self, frame: Frame, seconds: float) -> bool:
+        """
+        Does sound begin before the frame before it ends?  That happens where one
+        encoder follows another; then a frame is too much.
+
+        @param seconds: since the container's start.
+        """
+        return (
+            frame.codec is Codec.AAC
+            and self.last is not None
+            and round(seconds * self.rate) < self.last + self._step - 1
+        )
+
     def packet(self, frame: Frame, data: bytes, seconds: float) -> av.Packet[Stream]:
         """
         Pack a frame.
@@ -183,8 +196,8 @@ class Muxer:
     @ivar mimeType: with C{codecs=} where that is usual; L{None} before the first
         frame.
     @ivar frames: taken, pictures and sound.
-    @ivar dropped: not taken, since they came before the first usable keyframe, or
-        belong to no track, or are empty.
+    @ivar dropped: not taken, since they came before the first usable keyframe, belong
+        to no track, are empty, or are sound where there already is some.
     @ivar closed: no more frames are taken.
     @ivar failure: why the last bytes could not be delivered in L{close}.
     """
@@ -252,7 +265,8 @@ class Muxer:
         track = self._tracks[frame.codec.isVideo]
         self._muxing(frame, seconds)
         try:
-            self._container.mux_one(track.packet(frame, data, seconds))
+            for packet in self._ready(track.packet(frame, data, seconds)):
+                self._container.mux_one(packet)
         except av.FFmpegError as error:
             self._abandon()
             # Some of these are OSErrors too, which would look like a full disk.
@@ -273,6 +287,8 @@ class Muxer:
         if container is None:
             return
         try:
+            for packet in self._ready(None):
+                container.mux_one(packet)
             container.close()
             for piece in self._pieces(self._sink.take()):
                 self._deliver(piece)
@@ -296,7 +312,15 @@ class Muxer:
         """Set what this container wants of a stream."""
 
     def _muxing(self, frame: Frame, seconds: float) -> None:
-        """A frame goes to libavformat."""
+        """A frame is to be muxed."""
+
+    def _ready(self, packet: av.Packet[Stream] | None) -> list[av.Packet[Stream]]:
+        """
+        What to give to libavformat now.
+
+        @param packet: the next one; L{None}: there are no more.
+        """
+        return [] if packet is None else [packet]
 
     def _compare(self, frame: Frame) -> None:
         """Does this picture go on with what came before?"""
@@ -325,10 +349,13 @@ class Muxer:
             if not -MAX_BACK <= ahead <= MAX_GAP:
                 raise TimeJumped(f"by {ahead:+.3f} s")
         # Sound may come from before the first picture.
-        if seconds < 0 or not (self._container or self._begin(frame, sets)):
+        track = self._tracks.get(frame.codec.isVideo)
+        if seconds < 0 and (track is None or track.last is None):
+            return False
+        if self._container is None and not self._begin(frame, sets):
             return False
         self.origin = origin
-        return True
+        return not self._tracks[frame.codec.isVideo].overlaps(frame, seconds)
 
     def _begin(self, frame: Frame, sets: tuple[bytes, ...]) -> bool:
         """Open the container; false if nothing can be made of this keyframe."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import cache
 from typing import cast
 
@@ -32,7 +31,7 @@ from ..errors import (
 )
 from ..reactors import DatagramReactor
 from ..tally import Tally
-from ..trace import Trace
+from ..trace import Trace, guarded
 from ..wire import drw, pppp
 from ..wire.cipher import Cipher, recognise
 from ..wire.deviceid import DeviceId
@@ -103,7 +102,7 @@ class CameraSession(DatagramProtocol):
         self._localAddress = localAddress
         self._name = name or str(deviceId)
         self._connected = connected
-        self._trace = trace
+        self._trace = guarded(trace)
         self._tally = tally or Tally(reactor, self.log, self._name)
         self._closed: Deferred[Reason] = Deferred()
         self._started = False
@@ -375,9 +374,12 @@ class CameraSession(DatagramProtocol):
         self._channels = Channels(
             self._reactor, self.send, self._machine.undelivered, self._listeners
         )
-        with suppress(OSError):  # no network just now: then we do without
+        try:
             self.transport.connect(*self.peer)
             self._bound = True
+        except OSError:
+            # No network just now; a port that failed to be bound is of no use.
+            self._machine.refused()
 
     def send(self, message: pppp.Message) -> None:
         """Send to the camera's session port."""
