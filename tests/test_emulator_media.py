@@ -198,10 +198,11 @@ class VideoTests(MediaBench):
         self.network.advance(1)
         self.take()
         self.assertEqual(20, len(self.after(4)))
-        self.ask("camera_control?param=6&value=0")
-        self.network.advance(1)
-        self.take()
-        self.assertEqual(4, len(self.after(4)))
+        for value, rate in ((0, 1), (100, 30)):
+            self.ask(f"camera_control?param=6&value={value}")
+            self.network.advance(1)
+            self.take()
+            self.assertEqual(4 * rate, len(self.after(4)))
 
     def test_twoViewers(self) -> None:
         """Each has his own place in the clip, whenever he comes; numbers are one."""

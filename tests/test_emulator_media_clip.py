@@ -178,6 +178,16 @@ class CodecTests(MediaBench):
                 pictures = decode(codec, [frame.data for frame in frames])
                 self.assertEqual(30, len(pictures))
 
+    def test_bitrateStays(self) -> None:
+        """Also if the number of frames changes."""
+        self.film(1, bitrate=1_200_000)
+        for substream, size in ((2, 10_000), (7, 15_000), (2, 10_000)):
+            self.start(f"substream={substream}")
+            self.network.advance(1)
+            self.take()
+            sizes = {len(frame.data) for frame in self.after(1)}
+            self.assertEqual({size}, sizes)
+
 
 class _Session:
     """What the media know of a session."""
@@ -192,9 +202,11 @@ class _Session:
         self.written: list[bytes] = []
 
     def write(self, channel: int, data: bytes) -> None:
+        """Note it."""
         self.written.append(data)
 
     def queued(self, channel: int) -> int:
+        """The client is quick."""
         return 0
 
 

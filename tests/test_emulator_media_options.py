@@ -35,6 +35,7 @@ class OptionTests(MediaBench):
         self.assertEqual(11, len(frames))
         self.assertEqual((16, 17), (frames[0].type, frames[1].type))
         self.assertEqual({25_000}, {len(frame.data) for frame in frames})
+        self.assertEqual((19, 1), (frames[0].head[27], frames[1].head[27]))
         running.cancel()
         self.network.advance(1)
         self.failureResultOf(running, CancelledError)

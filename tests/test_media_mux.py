@@ -15,7 +15,7 @@ from shutil import which
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from twistedcam.media.fmp4 import FragmentCache, Mp4Muxer, TrackMuxer
+from twistedcam.media.fmp4 import Mp4Muxer, TrackMuxer
 from twistedcam.media.frame import Codec, Frame
 from twistedcam.media.mpegts import TsMuxer
 from twistedcam.media.mux import (
@@ -671,18 +671,6 @@ class FfmpegTests(MuxCase):
             if sounds:
                 expected["aac"] = 18
             self.assertEqual(expected, found)
-
-
-class CacheTests(MuxCase):
-    """The pieces since the last keyframe."""
-
-    def test_ts(self) -> None:
-        """For TS there is no init segment."""
-        cache = FragmentCache()
-        for piece in self.mux(TsMuxer, pictures(Codec.H264)):
-            cache.put(piece)
-        self.assertEqual(b"", cache.init)
-        self.assertEqual(5, len(greys(join(cache.pieces()))))
 
 
 def bare(frame: Frame) -> bytes:

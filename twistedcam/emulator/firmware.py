@@ -72,9 +72,10 @@ class Firmware:
         those that it holds back up to the next keyframe.  A holds none back.
     @ivar alawStream: audiostream.cgi with this C{streamid} means A-law; L{None}:
         there is none (A).
-    @ivar keptStreams: with these the state of ADPCM runs on from packet to packet,
-    @ivar keptVersions: and so with these C{adpcm_ver}: 1 (A), or L{None} for any
-        (B); otherwise each packet starts from zero.
+    @ivar keptStreams: audiostream.cgi with one of these C{streamid} has the state
+        of ADPCM run on from packet to packet; otherwise each starts from zero.
+    @ivar keptVersions: the same goes for one of these C{adpcm_ver}: 1 (A), or
+        L{None} for any (B).
     """
 
     name: str

@@ -98,7 +98,10 @@ class AacEncoder:
         self._next = 0
         self._number = 0
         self._now = 0.0
-        self._gap = False
+        # Where the last frame that came out ends, in samples.
+        self._end: int | None = None
+        # All that came last was left out, and the next will have to be shortened.
+        self._tooMuch = False
         self._closed = False
 
     @property
@@ -115,8 +118,10 @@ class AacEncoder:
         @param time: of the first one, in seconds, as L{Frame.time}.
         @param now: when it arrived.
         @param gap: something is missing before it.
-        @return: the frames that are complete: none, one or more.
+        @return: the frames that are complete: none, one or more; none after L{close}.
         """
+        if self._closed:
+            return []
         self._now = now
         frames: list[Frame] = []
         if self._zero is None:
@@ -126,10 +131,10 @@ class AacEncoder:
             self.jumps += 1
             frames += self._pad()
             self._next = round((time - self._zero) * SOUND_RATE)
-            self._gap = True
-        elif gap or abs(deviation) > TOLERANCE:
-            self.corrections += 1
+        elif gap or self._tooMuch or abs(deviation) > TOLERANCE:
+            self.corrections += not self._tooMuch
             count = round(deviation * SOUND_RATE)
+            self._tooMuch = -count > len(samples)
             samples = silence(count) + samples if count > 0 else samples[-count:]
         self._pending += samples
         self._next += len(samples)
@@ -168,7 +173,8 @@ class AacEncoder:
         for packet in packets:
             assert self._zero is not None and packet.pts is not None
             time = self._zero + packet.pts / SOUND_RATE
-            gap, self._gap = self._gap, False
+            gap = self._end is not None and packet.pts != self._end
+            self._end = packet.pts + SOUND_SAMPLES
             frames.append(
                 Frame(
                     Codec.AAC, bytes(packet), True, time, self._number, self._now, gap
