@@ -280,9 +280,10 @@ class ContentTests(MuxCase):
             if codec is Codec.MJPEG:
                 continue
             frames = pictures(codec)
-            pieces = self.mux(kind, [replace(f, data=b"\5\6" + f.data) for f in frames])
-            seen = look(join(pieces))[codec]
-            self.assertEqual(sent(frames), [one.digest for one in seen])
+            for junk in (b"\0", b"\5", b"\5\6", b"\0\0"):
+                junky = [replace(frame, data=junk + frame.data) for frame in frames]
+                seen = look(join(self.mux(kind, junky)))[codec]
+                self.assertEqual(sent(frames), [one.digest for one in seen])
 
 
 class TsTests(MuxCase):

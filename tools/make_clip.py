@@ -21,6 +21,7 @@ from fractions import Fraction
 from math import pi, sin
 from pathlib import Path
 from struct import pack
+from typing import Any
 
 import av
 from PIL import Image, ImageDraw, ImageFont
@@ -110,13 +111,13 @@ def nalUnits(data: bytes) -> Iterator[bytes]:
 def encode(codec: str, size: tuple[int, int]) -> Iterator[tuple[bool, bytes]]:
     """All access units of a loop, and which of them are keyframes."""
     name, options, key, params = ENCODERS[codec]
-    context = av.CodecContext.create(name, "w")
+    context: Any = av.CodecContext.create(name, "w")
     context.width, context.height = size
     context.pix_fmt = "yuv420p"
     context.framerate, context.time_base = Fraction(RATE), Fraction(1, RATE)
     context.options = {**options, key: params}
 
-    def packets() -> Iterator[av.Packet]:
+    def packets() -> Iterator[Any]:
         title = {"h264": "H.264", "h265": "H.265"}[codec]
         for number, picture in enumerate(pictures(size, RATE, title)):
             frame = av.VideoFrame.from_image(picture).reformat(format="yuv420p")

@@ -35,7 +35,8 @@ from .reactors import DatagramReactor
 from .session.dialogue import ANSWER_WITHIN, Answer, Dialogue
 from .session.machine import Reason
 from .session.protocol import CameraSession
-from .streams import MAIN, SUB, Stream
+from .statistics import Statistics
+from .streams import MAIN, SUB, SoundStream, Stream
 from .tally import Tally
 from .trace import Trace
 from .wire.cgi import Reply
@@ -52,7 +53,8 @@ class Camera(Commands):
     @ivar state: where it is.
     @ivar found: where and how it answered last, or L{None}.
     @ivar video: its pictures; the camera is asked for them while somebody watches.
-    @ivar audio: its sound, likewise.
+    @ivar audio: its sound, likewise, as it is sent.
+    @ivar sound: the same as AAC.
     """
 
     log = Logger()
@@ -140,6 +142,7 @@ class Camera(Commands):
             ask=self._askForAudio,
             end=partial(self.call, "audiostream", streamid=16),
         )
+        self.sound = SoundStream(self.audio)
         self._session: CameraSession | None = None
         self._lastReason: Reason | None = None
         self._companion: Companion | None = None
@@ -229,6 +232,23 @@ class Camera(Commands):
             return result
         alone = self._companion.allow(False)
         return gatherResults([result, alone]).addCallback(lambda _: None)
+
+    def statistics(self) -> Statistics:
+        """How well it is received."""
+        video, audio = self.video, self.audio
+        receivers = self._session.receivers if self._session is not None else []
+        senders = self._session.senders if self._session is not None else []
+        return Statistics(
+            frames=video.assembler.frames,
+            bytes=video.bytes + audio.bytes,
+            damaged=video.assembler.damaged,
+            held=video.assembler.held,
+            soundFrames=audio.assembler.frames,
+            lost=sum(receiver.lost for receiver in receivers),
+            duplicates=sum(receiver.duplicates for receiver in receivers),
+            resent=sum(sender.resent for sender in senders),
+            requests=video.requests,
+        )
 
     def onConnected(self, callback: Callable[[], object]) -> Callable[[], None]:
         """

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -48,14 +49,35 @@ class CameraConfig:
 
 
 @dataclass(frozen=True)
+class RecordConfig:
+    """
+    What is recorded, and what is kept.
+
+    @ivar directory: the folder.
+    @ivar cameras: the names of those to record; empty: all.
+    @ivar segment: seconds of one file.
+    @ivar keepDays: days after which a recording is deleted; 0: never.
+    @ivar keepBytes: the oldest are deleted as long as there is more; 0: never.
+    """
+
+    directory: Path
+    cameras: tuple[str, ...] = ()
+    segment: float = 600.0
+    keepDays: float = 0
+    keepBytes: int = 0
+
+
+@dataclass(frozen=True)
 class Config:
     """
     A whole file.
 
     @ivar cameras: at least one, names all different.
+    @ivar record: what to record; L{None}: nothing.
     """
 
     cameras: tuple[CameraConfig, ...]
+    record: RecordConfig | None = None
 
 
 class _Table(
@@ -83,10 +105,21 @@ class _CameraTable(_Table, frozen=True):
     psk: str | None = None
 
 
+class _RecordTable(_Table, frozen=True):
+    """C{[record]}, as it is written."""
+
+    directory: str
+    cameras: tuple[str, ...] = ()
+    segment: Annotated[float, msgspec.Meta(ge=1)] = 600.0
+    keepDays: Annotated[float, msgspec.Meta(ge=0)] = 0
+    keepBytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
 class _File(_Table, frozen=True):
     """The file, as it is written."""
 
     camera: tuple[_CameraTable, ...] = ()
+    record: _RecordTable | None = None
 
 
 def loadConfig(path: str) -> Config:
@@ -98,13 +131,35 @@ def loadConfig(path: str) -> Config:
     try:
         with open(path, "rb") as stream:
             file = msgspec.convert(tomllib.load(stream), _File)
-        return Config(tuple(_cameras(file, Path(path).parent)))
+        folder = Path(path).parent
+        cameras = tuple(_cameras(file, folder))
+        return Config(cameras, _record(file, cameras, folder))
     except OSError as e:
         raise ConfigError(f"cannot read {path}: {e.strerror}") from e
     except (msgspec.ValidationError, ConfigError) as e:
         raise ConfigError(f"{path}: {e}") from e
     except (ValueError, RecursionError) as e:
         raise ConfigError(f"{path} is not TOML: {e}") from e
+
+
+def _record(
+    file: _File, cameras: tuple[CameraConfig, ...], folder: Path
+) -> RecordConfig | None:
+    table = file.record
+    if table is None:
+        return None
+    known = {camera.name for camera in cameras}
+    for number, name in enumerate(table.cameras):
+        if name not in known:
+            place = f"$.record.cameras[{number}]"
+            raise ConfigError(f"no camera is named {name!r} - at `{place}`")
+    return RecordConfig(
+        directory=folder / table.directory,
+        cameras=table.cameras,
+        segment=table.segment,
+        keepDays=table.keepDays,
+        keepBytes=table.keepBytes,
+    )
 
 
 def _cameras(file: _File, folder: Path) -> Iterator[CameraConfig]:

@@ -20,6 +20,7 @@ from .errors import TwistedcamError
 from .media.assembly import FrameAssembler
 from .media.fanout import QUEUE_BYTES, QUEUE_FRAMES, Fanout, Viewer
 from .media.frame import Frame
+from .media.sound import SoundConverter
 from .media.timeline import CameraClock, Timeline
 from .reactors import Timers
 
@@ -236,3 +237,56 @@ class Stream:
     def close(self) -> None:
         """The camera is disconnected: no timer is left behind."""
         self._watchNoMore()
+
+
+class SoundStream:
+    """
+    A camera's sound as AAC, decoded and encoded once for all who listen.
+    """
+
+    def __init__(self, audio: Stream) -> None:
+        self._audio = audio
+        self._fanout = Fanout(self._left)
+        self._converter: SoundConverter | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def subscribe(self, callback: Callable[[Frame], object]) -> Callable[[], None]:
+        """
+        Have C{callback} called with each frame; it has to be quick.
+
+        @return: call it, once, to unsubscribe.
+        """
+        unsubscribe = self._fanout.subscribe(callback)
+        self._joined()
+
+        def leave() -> None:
+            unsubscribe()
+            self._left()
+
+        return leave
+
+    def view(
+        self,
+        wake: Callable[[], None],
+        maxFrames: int = QUEUE_FRAMES,
+        maxBytes: int = QUEUE_BYTES,
+    ) -> Viewer:
+        """A queue of one's own: see L{Fanout.view}."""
+        viewer = self._fanout.view(wake, maxFrames, maxBytes)
+        self._joined()
+        return viewer
+
+    def _joined(self) -> None:
+        if self._unsubscribe is None:
+            self._converter = SoundConverter()
+            self._unsubscribe = self._audio.subscribe(self._frame)
+
+    def _left(self) -> None:
+        if self._unsubscribe is not None and not self._fanout.audience:
+            self._unsubscribe()
+            self._unsubscribe = self._converter = None
+
+    def _frame(self, frame: Frame) -> None:
+        if self._converter is not None:
+            for converted in self._converter.convert(frame):
+                self._fanout.publish(converted)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from twisted.application.service import IService, MultiService
@@ -14,12 +15,15 @@ from twisted.python import usage
 
 from . import options as door
 from .camera import Camera
-from .config import CameraConfig, loadConfig
+from .config import CameraConfig, RecordConfig, loadConfig
 from .demo import Demo
 from .discovery import Discovery
 from .errors import ConfigError
 from .fleet import Fleet
 from .reactors import DatagramReactor
+from .restream.archive import Archive
+from .restream.record import Recorder, RecordingService
+from .threads import threads
 from .trace import Trace
 
 #: The options that describe a camera, which a configuration file does better.
@@ -50,6 +54,7 @@ class Options(door.SearchOptions):
     def __init__(self) -> None:
         super().__init__()
         self["camera"] = []
+        self["record"] = None
 
     def opt_camera(self, uid: str) -> None:
         """Connect to the camera with this UID.  May be given repeatedly."""
@@ -82,9 +87,10 @@ class Options(door.SearchOptions):
             if given:
                 raise usage.UsageError(f"--config and --{given[0]} exclude each other")
             try:
-                self["cameras"] = loadConfig(self["config"]).cameras
+                config = loadConfig(self["config"])
             except ConfigError as e:
                 raise usage.UsageError(str(e)) from e
+            self["cameras"], self["record"] = config.cameras, config.record
         else:
             self["cameras"] = self._camerasFromFlags()
 
@@ -142,6 +148,25 @@ def makeFleet(
     )
 
 
+def makeRecording(
+    reactor: DatagramReactor, fleet: Fleet, config: RecordConfig
+) -> RecordingService:
+    """Make what records the fleet's cameras."""
+    inUse: set[Path] = set()
+    archive = Archive(config.directory, config.keepDays * 86400, config.keepBytes)
+    return RecordingService(
+        Recorder(
+            reactor,
+            fleet.cameras[name],
+            archive,
+            inThread=threads(reactor),
+            segment=config.segment,
+            inUse=inUse,
+        )
+        for name in config.cameras or fleet.cameras
+    )
+
+
 def makeService(options: Options, reactor: DatagramReactor | None = None) -> IService:
     """
     What L{twisted.application.service.IServiceMaker} wants.
@@ -163,6 +188,9 @@ def makeService(options: Options, reactor: DatagramReactor | None = None) -> ISe
             _refuse(e)  # at once: on starting, a daemon has no terminal any more
         fleet = makeFleet(reactor, options["cameras"], discovery, options.trace)
         fleet.setServiceParent(service)
+        if options["record"] is not None:
+            recording = makeRecording(reactor, fleet, options["record"])
+            recording.setServiceParent(service)
     return cast(IService, service)
 
 

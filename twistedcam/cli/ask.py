@@ -23,6 +23,8 @@ from ..commands import IMAGE_SETTINGS, MOVES, PRESETS
 from ..config import parseAddress
 from ..errors import ConfigError, WireError
 from ..reactors import DatagramReactor
+from ..restream.picture import pictureFromVideo
+from ..threads import threads
 from ..wire.cgi import Reply
 from ..wire.deviceid import DeviceId
 from .command import OK, seconds, table
@@ -80,7 +82,8 @@ class Ask(door.SearchOptions):
         """Find a password, in the file, the environment, or the owner's head."""
         super().postOptions()
         self["password"] = door.password(self["password-file"])
-        if self["password"] is None and sys.stdin.isatty():
+        # Closed, as a daemon's is, it is None.
+        if self["password"] is None and sys.stdin is not None and sys.stdin.isatty():
             self["password"] = getpass("Password: ")
 
     async def run(self, reactor: DatagramReactor) -> int:
@@ -200,8 +203,15 @@ class Snapshot(Ask):
         ],
     ]
 
+    optFlags = [
+        ["from-video", None, "Take it out of the video: larger on some models."],
+    ]
+
     async def ask(self, reactor: DatagramReactor, camera: Camera) -> None:
-        picture = await camera.snapshot(self["size"])
+        if self["from-video"]:
+            picture = await pictureFromVideo(reactor, camera, threads(reactor))
+        else:
+            picture = await camera.snapshot(self["size"])
         save(self["output"] or f"{camera.name}.jpg", picture)
 
 

@@ -13,7 +13,7 @@ from typing import NoReturn, cast
 from twisted.python import usage
 
 from .. import options as door
-from . import ask
+from . import ask, live
 from .command import USAGE, Command, run
 from .discover import Discover
 from .emulate import Emulate
@@ -40,6 +40,8 @@ class Options(door.Options):
         ["wifi", None, ask.Wifi, "List the wireless networks that a camera sees."],
         ["records", None, ask.Records, "List the recordings on a camera's card."],
         ["reboot", None, ask.Reboot, "Restart a camera."],
+        ["watch", None, live.Watch, "Show how well a camera is received."],
+        ["record", None, live.Record, "Record a camera."],
         ["emulate", None, Emulate, "Emulate cameras."],
     ]
 

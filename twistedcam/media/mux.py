@@ -62,6 +62,8 @@ _USUAL_STEP = 1 / 15
 #: Make libavformat wait for no more than one packet of a silent stream.
 SOON = {"max_interleave_delta": "1", "flush_packets": "1"}
 
+_START_CODES = (b"\0\0\1", b"\0\0\0\1")
+
 #: libavformat hands its bytes out in parts of at most so many: whole TS packets.
 _BUFFER = 188 * 174
 
@@ -426,12 +428,11 @@ def _payload(frame: Frame) -> bytes:
     The frame's data, from the first start code on: libavformat refuses H.264 with
     anything before it.  Empty if there is none.
     """
-    if frame.codec in (Codec.H264, Codec.H265):
-        place = frame.data.find(b"\0\0\1")
-        if place > 1:
-            return frame.data[place:]
-        return frame.data if place >= 0 else b""
-    return frame.data
+    data = frame.data
+    if frame.codec not in (Codec.H264, Codec.H265) or data.startswith(_START_CODES):
+        return data
+    place = data.find(_START_CODES[0])
+    return data[place:] if place >= 0 else b""
 
 
 def _pictureStream(container: OutputContainer, frame: Frame) -> Stream | None:

@@ -36,6 +36,7 @@ from ..wire import drw, pppp
 from ..wire.cipher import Cipher, recognise
 from ..wire.deviceid import DeviceId
 from ..wire.header import HEADER, MAX_DATAGRAM
+from .channel import Receiver, Sender
 from .channels import Channels, Listener, ignore
 from .machine import Address, Core, Reason, SessionMachine, State
 
@@ -213,6 +214,16 @@ class CameraSession(DatagramProtocol):
         if self.state is not State.CONNECTED:
             return NotConnected(f"{self._name} is {self.state.value}")
         return NotDelivered(f"{self._name} takes no more")
+
+    @property
+    def receivers(self) -> Sequence[Receiver]:
+        """The receiving ends of the channels, for their counters."""
+        return self._channels.receivers if self._channels is not None else ()
+
+    @property
+    def senders(self) -> Sequence[Sender]:
+        """The sending ends, likewise."""
+        return self._channels.senders if self._channels is not None else ()
 
     def mayRestart(self, channel: int) -> None:
         """

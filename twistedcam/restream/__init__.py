@@ -1,0 +1,3 @@
+"""
+The ways out: what is done with frames outside of this process.
+"""

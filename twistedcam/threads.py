@@ -1,0 +1,21 @@
+"""
+Functions in threads: for disks and decoders, never for packets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+
+#: Calls a function in a thread, or does as if; gives its result.
+InThread = Callable[..., Deferred[Any]]
+
+
+def threads(reactor: object) -> InThread:
+    """What calls functions in a reactor's threads."""
+    pool = cast(Any, reactor).getThreadPool()
+    return partial(deferToThreadPool, cast(Any, reactor), pool)
