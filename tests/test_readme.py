@@ -10,6 +10,7 @@ import unittest
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FunctionType
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -24,6 +25,7 @@ from twistedcam.emulator import Doors, EmulatedCamera
 from twistedcam.testing import MemoryNetwork
 
 ROOT = Path(__file__).resolve().parent.parent
+UID = "VSTB-668515-UZCPK"
 README = (ROOT / "README.md").read_text()
 
 
@@ -49,7 +51,7 @@ class PythonTests(SynchronousTestCase):
 
     def test_complete(self) -> None:
         """No program is left out here."""
-        self.assertEqual(4, len(blocks("python")))
+        self.assertEqual(6, len(blocks("python")))
 
     def test_library(self) -> None:
         """The program connects, tells where the camera is, and parts from it."""
@@ -76,27 +78,30 @@ class PythonTests(SynchronousTestCase):
         self.assertEqual([], emulated.sessions)
         self.assertEqual([], pc.ports)
 
-    def test_report(self) -> None:
-        """The function asks, moves and sets what it says."""
+    def lab(self) -> tuple[MemoryNetwork, Camera, dict[str, Any], list[str]]:
+        """A network, a camera that is up in it, and who else prints."""
         network = MemoryNetwork()
         house = network.host("camera", "192.0.2.7/24")
         pc = network.host("pc", "192.0.2.10/24")
         doors = Doors(house)
         doors.open()
-        emulated = EmulatedCamera(
-            house, "VSTB-668515-UZCPK", doors=doors, name="Garden"
-        )
-        emulated.start()
-        camera = Camera(pc, deviceId="VSTB-668515-UZCPK", password="888888")
+        EmulatedCamera(house, UID, doors=doors, name="Garden").start()
+        camera = Camera(pc, deviceId=UID, password="888888")
         camera.connect()
         network.advance(5)
-        names = self.execute(block("python", "async def report"))
         said: list[str] = []
-        names["print"] = lambda *words: said.append(" ".join(map(str, words)))
+        names = {"print": lambda *words: said.append(" ".join(map(str, words)))}
+        return network, camera, names, said
+
+    def test_report(self) -> None:
+        """The function asks, moves and sets what it says."""
+        network, camera, printing, said = self.lab()
+        names = self.execute(block("python", "async def report")) | printing
         picture = BytesIO()
         picture.close = lambda: None  # type: ignore[method-assign]
         names["open"] = lambda name, mode: picture
-        done = Deferred.fromCoroutine(names["report"](camera))
+        report = FunctionType(names["report"].__code__, names)
+        done = Deferred.fromCoroutine(report(camera))
         network.advance(10)
         self.successResultOf(done)
         self.assertTrue(said[0].startswith("Garden "), said)
@@ -106,6 +111,38 @@ class PythonTests(SynchronousTestCase):
         network.advance(1)
         settings = self.successResultOf(asked)
         self.assertEqual((140, 3), (settings.brightness, settings.flip))
+
+    def test_watch(self) -> None:
+        """The function prints a hundred frames, the first of them a keyframe."""
+        network, camera, printing, said = self.lab()
+        names = self.execute(block("python", "async def watch")) | printing
+        watch = FunctionType(names["watch"].__code__, names)
+        done = Deferred.fromCoroutine(watch(camera))
+        network.advance(10)
+        self.successResultOf(done)
+        self.assertEqual(100, len(said))
+        self.assertRegex(said[0], r"^[\d.]+ h264 keyframe, \d+ bytes$")
+        network.advance(10)
+        self.assertEqual(0, camera.video.audience)
+
+    def test_everyMinute(self) -> None:
+        """There is a picture each minute, also after one could not be had."""
+        network, camera, printing, said = self.lab()
+        names = self.execute(block("python", "def everyMinute")) | printing
+        everyMinute = FunctionType(names["everyMinute"].__code__, names)
+        with TemporaryDirectory() as folder:
+            loop, ended = everyMinute(network, camera, Path(folder))
+            network.advance(70)
+            camera.disconnect()
+            network.advance(60)
+            camera.connect()
+            network.advance(60)
+            loop.stop()
+            self.successResultOf(ended)
+            pictures = [path.read_bytes() for path in Path(folder).iterdir()]
+        self.assertEqual([b"\xff\xd8"] * 3, [picture[:2] for picture in pictures])
+        self.assertEqual(1, len(said))
+        self.assertTrue(said[0].startswith("no snapshot: "), said)
 
     def test_trial(self) -> None:
         """The test case passes."""
@@ -132,7 +169,7 @@ class ShellTests(SynchronousTestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = Path(temporary.name)
         (self.folder / "garden.password").write_text("a test's\n")
-        (self.folder / "cameras.toml").write_text(block("toml", "[[camera]]"))
+        (self.folder / "cameras.toml").write_text("\n".join(blocks("toml")))
 
     def commands(self) -> list[list[str]]:
         """All commands, without their comments."""
@@ -161,7 +198,10 @@ class ShellTests(SynchronousTestCase):
 
     def test_file(self) -> None:
         """The configuration can be loaded, and has each key in the table."""
-        garden, door = loadConfig(str(self.folder / "cameras.toml")).cameras
+        config = loadConfig(str(self.folder / "cameras.toml"))
+        garden, door = config.cameras
+        assert config.record is not None
+        self.assertEqual(("garden",), config.record.cameras)
         self.assertEqual(("garden", "a test's"), (garden.name, garden.password))
         self.assertEqual(("door", "192.168.7.20"), (door.name, door.address))
 
