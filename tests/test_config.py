@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -13,7 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedcam.config import CameraConfig, Config, loadConfig, parseAddress
+from twistedcam.config import (
+    CameraConfig,
+    Config,
+    RecordConfig,
+    loadConfig,
+    parseAddress,
+)
 from twistedcam.config import readPassword as read
 from twistedcam.errors import ConfigError
 from twistedcam.wire.deviceid import DeviceId
@@ -171,6 +178,96 @@ class LoadTests(ConfigCase):
             self.load(ONE + 'psk = "tree"')
         self.assertEqual("tree", seen[0].camera[0].psk)
         self.assertNotIn("tree", repr(seen) + repr(seen[0].camera))
+
+
+class RecordTests(ConfigCase):
+    """The C{[record]} section."""
+
+    def record(self, content: str) -> RecordConfig | None:
+        """What it says."""
+        garden = ONE + 'name = "garden"\n'
+        house = '[[camera]]\nname = "house"\naddress = "192.0.2.8"\n'
+        return self.load(garden + house + content).record
+
+    def refused(self, content: str) -> str:
+        """What is said of it, after the path."""
+        return self.refusal(ONE + 'name = "garden"\n[record]\n' + content)
+
+    def test_none(self) -> None:
+        """Without it nothing is recorded."""
+        self.assertIsNone(self.record(""))
+
+    def test_least(self) -> None:
+        """A folder is enough: everything is recorded, and kept forever."""
+        record = self.record('[record]\ndirectory = "films"\n')
+        assert record is not None
+        self.assertEqual(RecordConfig(directory=self.folder / "films"), record)
+        self.assertEqual(
+            ((), 600, 0, 0),
+            (record.cameras, record.segment, record.keepDays, record.keepBytes),
+        )
+
+    def test_all(self) -> None:
+        """Every key arrives in its field."""
+        expected = RecordConfig(
+            directory=Path("/srv/films"),
+            cameras=("house", "garden"),
+            segment=60.5,
+            keepDays=1.5,
+            keepBytes=500_000_000_000,
+        )
+        content = (
+            '[record]\ndirectory = "/srv/films"\ncameras = ["house", "garden"]\n'
+            "segment = 60.5\nkeep-days = 1.5\nkeep-bytes = 500_000_000_000\n"
+        )
+        self.assertEqual(expected, self.record(content))
+
+    def test_refused(self) -> None:
+        """What makes no sense is refused, with its place."""
+        for content, expected in (
+            ("", "Object missing required field `directory` - at `$.record`"),
+            ("segment = 0.5", "Expected `float` >= 1.0 - at `$.record.segment`"),
+            ("segment = nan", "Expected `float` >= 1.0 - at `$.record.segment`"),
+            ("keep-days = -1", "Expected `float` >= 0.0 - at `$.record.keep-days`"),
+            ("keep-bytes = -1", "Expected `int` >= 0 - at `$.record.keep-bytes`"),
+            (
+                'keep-bytes = "5 GB"',
+                "Expected `int`, got `str` - at `$.record.keep-bytes`",
+            ),
+            (
+                "keep_days = 1",
+                "Object contains unknown field `keep_days` - at `$.record`",
+            ),
+            (
+                'cameras = "garden"',
+                "Expected `array`, got `str` - at `$.record.cameras`",
+            ),
+            (
+                'cameras = ["garden", "x"]',
+                "no camera is named 'x' - at `$.record.cameras[1]`",
+            ),
+            (
+                'cameras = ["garden", "garden"]',
+                "'garden' once more - at `$.record.cameras[1]`",
+            ),
+        ):
+            if content:
+                content = 'directory = "films"\n' + content
+            self.assertEqual(f": {expected}", self.refused(content))
+
+    def test_directory(self) -> None:
+        """A folder that cannot be one is refused."""
+        self.assertEqual(
+            ": a NUL in it - at `$.record.directory`",
+            self.refused('directory = "a\\u0000b"'),
+        )
+
+    def test_uid(self) -> None:
+        """Cameras without a name go by their UID."""
+        content = '[record]\ndirectory = "x"\ncameras = ["vstb-668515-uzcpk"]\n'
+        record = self.load(ONE + content).record
+        assert record is not None
+        self.assertEqual(("vstb-668515-uzcpk",), record.cameras)
 
 
 class RefusalTests(ConfigCase):

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import cast
 from unittest.mock import patch
 
 from twisted.application.service import IService, IServiceMaker, MultiService
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -20,12 +21,15 @@ from zope.interface.verify import verifyObject
 from twistedcam import Camera, CameraState, Fleet, tap
 from twistedcam.config import CameraConfig
 from twistedcam.emulator import Doors, EmulatedCamera
+from twistedcam.media.frame import Codec
 from twistedcam.options import PASSWORD_VARIABLE
+from twistedcam.restream.record import RecordingService
 from twistedcam.trace import printPacket
 
 from . import programs
 from .folders import temporaryFolder
 from .lab import BROADCAST, CAMERA, OTHER_UID, UID, Lab, LabCase, kinds, sentTo
+from .mediakit import look
 from .programs import SERVICE, TWIST, TWISTD
 
 SEARCH = f"--search-address={BROADCAST}"
@@ -377,6 +381,100 @@ class ServiceTests(OptionsCase, LabCase):
         self.assertEqual((self.lab.pc,), args)
         expected = {"discovery": self.lab.discovery, "trace": printPacket}
         self.assertEqual(vars(config) | expected, how)
+
+
+class RecordTests(OptionsCase, LabCase):
+    """The service with a C{[record]} section."""
+
+    def setUp(self) -> None:
+        """A computer, two cameras, and a folder."""
+        super().setUp()
+        self.lab = Lab()
+        self.other = EmulatedCamera(self.lab.host, OTHER_UID, doors=self.lab.doors)
+        self.other.start()
+        self.folder = temporaryFolder(self)
+        at_once = patch.object(tap, "threads", lambda reactor: maybeDeferred)
+        at_once.start()
+        self.addCleanup(at_once.stop)
+
+    def make(self, record: str) -> MultiService:
+        """The service, not started."""
+        (self.folder / "password").write_text("888888\n")
+        path = self.folder / "cameras.toml"
+        path.write_text(
+            f'[[camera]]\nuid = "{UID}"\nname = "garden"\n'
+            'password-file = "password"\n'
+            f'[[camera]]\nuid = "{OTHER_UID}"\npassword-file = "password"\n'
+            f'[record]\ndirectory = "films"\n{record}'
+        )
+        options = parse(SEARCH, "--config", str(path))
+        return cast(MultiService, tap.makeService(options, reactor=self.lab.pc))
+
+    def recorded(self, record: str, seconds: float = 20) -> list[str]:
+        """Record for a while; nothing is left but these files."""
+        service = self.make(record)
+        service.startService()
+        self.lab.network.advance(seconds)
+        stopped: Deferred[object] = service.stopService()
+        self.resultAfter(self.lab.network, 0.9, stopped)
+        self.other.stop()
+        self.lab.remove()
+        self.assertNothingLeft(self.lab.network, self.lab.pc, self.lab.host)
+        return sorted(path.name for path in (self.folder / "films").iterdir())
+
+    def test_all(self) -> None:
+        """All cameras are recorded, each once, with sound."""
+        names = self.recorded("")
+        self.assertEqual(
+            ["garden", str(OTHER_UID).lower()],
+            [name.partition("_")[0] for name in names],
+        )
+        for name in names:
+            seen = look((self.folder / "films" / name).read_bytes())
+            self.assertGreater(len(seen[Codec.H264]), 200)
+            self.assertGreater(len(seen[Codec.AAC]), 100)
+
+    def test_some(self) -> None:
+        """Or those that are named, in files as long as wished."""
+        names = self.recorded('cameras = ["garden"]\nsegment = 4\n')
+        self.assertEqual({"garden"}, {name.partition("_")[0] for name in names})
+        self.assertIn(len(names), (4, 5))
+
+    def test_keep(self) -> None:
+        """What is too old or too much is deleted."""
+        films = self.folder / "films"
+        films.mkdir()
+        old, other = films / "garden_1969-01-01_00-00-00.mp4", films / "other.mp4"
+        for path in old, other:
+            path.touch()
+            os.utime(path, (-200_000, -200_000))
+        names = self.recorded('cameras = ["garden"]\nkeep-days = 1\n')
+        self.assertNotIn(old.name, names)
+        self.assertIn("other.mp4", names)
+
+    def test_settings(self) -> None:
+        """All settings arrive where they belong."""
+        service = self.make("keep-days = 2\nkeep-bytes = 1000\nsegment = 7\n")
+        (recording,) = (s for s in service if isinstance(s, RecordingService))
+        archives = {id(recorder._archive) for recorder in recording.recorders}
+        self.assertEqual(1, len(archives))
+        for recorder in recording.recorders:
+            archive = recorder._archive
+            self.assertEqual(
+                (self.folder / "films", 2 * 86400, 1000, 7),
+                (
+                    archive.directory,
+                    archive.keepSeconds,
+                    archive.keepBytes,
+                    recorder._segment,
+                ),
+            )
+        self.other.stop()
+
+    def test_nothing(self) -> None:
+        """Without the section nothing is recorded."""
+        service = tap.makeService(parse(SEARCH), reactor=self.lab.pc)
+        self.assertFalse(any(isinstance(s, RecordingService) for s in service))  # type: ignore[attr-defined]
 
 
 class PluginTests(SynchronousTestCase):

@@ -29,6 +29,7 @@ from twistedcam.wire.pppp import (
 
 from . import (
     strategies,
+    test_wire_av,
     test_wire_cgi,
     test_wire_cipher,
     test_wire_dh,
@@ -113,6 +114,7 @@ class VectorTests(SynchronousTestCase):
         """Each vector is in the tests of this room, or of a dialect for later."""
         covered = (
             COVERED
+            | test_wire_av.COVERED
             | test_wire_cgi.COVERED
             | test_wire_cipher.COVERED
             | test_wire_dh.COVERED
@@ -123,7 +125,7 @@ class VectorTests(SynchronousTestCase):
             self.assertTrue(name in covered or vector.dialect in LATER, name)
             self.assertEqual(vector.len, len(vector.data), name)
         dialects = {vector.dialect for vector in VECTORS.values()}
-        self.assertEqual(dialects, LATER | {"cgi", "cipher", "dh", "pppp"})
+        self.assertEqual(dialects, LATER | {"cgi", "cipher", "dh", "media", "pppp"})
 
 
 class LayoutTests(SynchronousTestCase):

@@ -150,9 +150,13 @@ def _record(
         return None
     known = {camera.name for camera in cameras}
     for number, name in enumerate(table.cameras):
+        place = f"$.record.cameras[{number}]"
         if name not in known:
-            place = f"$.record.cameras[{number}]"
             raise ConfigError(f"no camera is named {name!r} - at `{place}`")
+        if name in table.cameras[:number]:
+            raise ConfigError(f"{name!r} once more - at `{place}`")
+    if "\0" in table.directory:
+        raise ConfigError("a NUL in it - at `$.record.directory`")
     return RecordConfig(
         directory=folder / table.directory,
         cameras=table.cameras,

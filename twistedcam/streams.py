@@ -9,14 +9,14 @@ and after each reconnect; those who watch notice a gap, and nothing else.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Self
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .errors import TwistedcamError
+from .errors import LoginError, TwistedcamError
 from .media.assembly import FrameAssembler
 from .media.fanout import QUEUE_BYTES, QUEUE_FRAMES, Fanout, Viewer
 from .media.frame import Frame
@@ -33,6 +33,79 @@ QUIET = 2.0
 #: Seconds after the last one has left until the camera is told to stop: whoever
 #: reloads a page should not have to wait for a keyframe.
 LINGER = 5.0
+
+
+class Frames(AsyncIterator[Frame]):
+    """
+    One viewer's frames, for C{async for}.
+
+    He leaves with L{close}, at the end of an C{async with}, when he is cancelled
+    while he waits, or when nobody has the iterator any more, so that breaking out of
+    a loop does it, too.
+    """
+
+    def __init__(self, view: Callable[[Callable[[], None]], Viewer]) -> None:
+        """
+        @param view: joins the stream; gets what is to be called with news.
+        """
+        self._open = False
+        self._waiting = waiting = list[Deferred[None]]()
+
+        # The stream must not hold the iterator, but those who wait may hold it.
+        def wake() -> None:
+            woken, waiting[:] = waiting[:], []
+            for news in woken:
+                if not news.called:
+                    news.callback(None)
+
+        self._wake = wake
+        self._viewer = view(wake)
+        self._open = True
+
+    def __del__(self) -> None:
+        if self._open:
+            self._viewer.close()
+
+    @property
+    def skips(self) -> int:
+        """How often the viewer was too slow."""
+        return self._viewer.skips
+
+    def close(self) -> None:
+        """
+        Leave.  Whoever waits for a frame is at the end of the loop; may be called
+        more than once.
+        """
+        if self._open:
+            self._open = False
+            self._viewer.close()
+            self._wake()
+
+    async def aclose(self) -> None:
+        """The same, for C{contextlib.aclosing}."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    async def __anext__(self) -> Frame:
+        while self._open:
+            if (frame := self._viewer.take()) is not None:
+                return frame
+            news: Deferred[None] = Deferred()
+            self._waiting.append(news)
+            try:
+                await news
+            except BaseException:
+                # Whoever is cancelled, or forgotten, while he waits has left.
+                if news in self._waiting:
+                    self._waiting.remove(news)
+                self.close()
+                raise
+        raise StopAsyncIteration
 
 
 class Stream:
@@ -110,27 +183,13 @@ class Stream:
         self._joined()
         return viewer
 
-    async def frames(self) -> AsyncIterator[Frame]:
+    def frames(self) -> Frames:
         """
         The frames, beginning at a keyframe; whoever is too slow skips to a later
-        one, which is marked with a gap.  Close the iterator to leave.
+        one, which is marked with a gap.  Break out of the loop, or close the
+        iterator, to leave.
         """
-        waiting: list[Deferred[None]] = []
-
-        def wake() -> None:
-            if waiting:
-                waiting.pop().callback(None)
-
-        viewer = self.view(wake)
-        try:
-            while True:
-                if (frame := viewer.take()) is not None:
-                    yield frame
-                else:
-                    waiting.append(Deferred())
-                    await waiting[0]
-        finally:
-            viewer.close()
+        return Frames(self.view)
 
     @property
     def audience(self) -> int:
@@ -199,17 +258,20 @@ class Stream:
             return  # the last question is not answered yet
         self._asking = True
         self.requests += 1
-        self._ask().addErrback(self._failed).addBoth(self._asked)
+        self._ask().addBoth(self._asked).addErrback(self._failed)
 
-    def _asked(self, result: object) -> None:
+    def _asked(self, result: object) -> object:
         self._asking = False
+        return result
 
     def _failed(self, failure: Failure) -> None:
         """It is asked again when it stays quiet."""
         failure.trap(TwistedcamError)
         problem = failure.getErrorMessage()
-        if problem != self._told:
-            self._told = problem
+        # A refused login is told once, however it is worded the next time.
+        kind = LoginError.__name__ if failure.check(LoginError) else problem
+        if kind != self._told:
+            self._told = kind
             self.log.warn(
                 "{name}: no stream: {problem}", name=self._name, problem=problem
             )
@@ -237,6 +299,9 @@ class Stream:
     def close(self) -> None:
         """The camera is disconnected: no timer is left behind."""
         self._watchNoMore()
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._stop()
 
 
 class SoundStream:
@@ -285,6 +350,7 @@ class SoundStream:
         if self._unsubscribe is not None and not self._fanout.audience:
             self._unsubscribe()
             self._unsubscribe = self._converter = None
+            self._fanout.forget()
 
     def _frame(self, frame: Frame) -> None:
         if self._converter is not None:

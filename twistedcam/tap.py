@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from twisted.application.service import IService, MultiService
@@ -152,7 +151,6 @@ def makeRecording(
     reactor: DatagramReactor, fleet: Fleet, config: RecordConfig
 ) -> RecordingService:
     """Make what records the fleet's cameras."""
-    inUse: set[Path] = set()
     archive = Archive(config.directory, config.keepDays * 86400, config.keepBytes)
     return RecordingService(
         Recorder(
@@ -161,7 +159,6 @@ def makeRecording(
             archive,
             inThread=threads(reactor),
             segment=config.segment,
-            inUse=inUse,
         )
         for name in config.cameras or fleet.cameras
     )

@@ -24,6 +24,7 @@ from ..config import parseAddress
 from ..errors import ConfigError, WireError
 from ..reactors import DatagramReactor
 from ..restream.picture import pictureFromVideo
+from ..streams import MAIN
 from ..threads import threads
 from ..wire.cgi import Reply
 from ..wire.deviceid import DeviceId
@@ -99,6 +100,7 @@ class Ask(door.SearchOptions):
             psk=self["psk"],
             discovery=discovery,
             trace=self.trace,
+            substream=self.quality,
         )
         self._lines: list[str] = []
         try:
@@ -111,6 +113,11 @@ class Ask(door.SearchOptions):
         for line in self._lines:
             print(line)
         return OK
+
+    @property
+    def quality(self) -> int:
+        """Of the video, should there be any."""
+        return MAIN
 
     async def ask(self, reactor: DatagramReactor, camera: Camera) -> None:
         """What this command is about."""
@@ -206,6 +213,11 @@ class Snapshot(Ask):
     optFlags = [
         ["from-video", None, "Take it out of the video: larger on some models."],
     ]
+
+    def postOptions(self) -> None:
+        if self["from-video"] and self["size"] is not None:
+            raise usage.UsageError("--from-video and --size exclude each other")
+        super().postOptions()
 
     async def ask(self, reactor: DatagramReactor, camera: Camera) -> None:
         if self["from-video"]:
@@ -349,6 +361,11 @@ def save(path: str, content: bytes) -> None:
         return
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.part")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, target)
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, target)
+    except OSError as problem:
+        unfinished.unlink(missing_ok=True)
+        # Nobody has to know about the other name.
+        raise OSError(problem.errno, problem.strerror, path) from problem
     print(f"{target}: {len(content)} bytes", file=sys.stderr)

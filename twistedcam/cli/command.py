@@ -4,6 +4,7 @@ What all commands share: exit codes, how they are run, and how they print.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any, NoReturn, Protocol, cast
@@ -119,7 +120,13 @@ def explain(failure: Failure) -> int:
     @return: the exit code.
     """
     problem = failure.value
-    if isinstance(problem, CannotListenError | TwistedcamError | OSError):
+    if isinstance(problem, OSError) and problem.strerror:
+        where = "" if problem.filename is None else f"{problem.filename}: "
+        print(f"twistedcam: {where}{problem.strerror}", file=sys.stderr)
+    elif isinstance(problem, ConsentRequired):
+        option = re.sub(r'allow="(\w+)"', r"--allow \1", str(problem))
+        print(f"twistedcam: {option}", file=sys.stderr)
+    elif isinstance(problem, CannotListenError | TwistedcamError | OSError):
         print(f"twistedcam: {door.explain(problem)}", file=sys.stderr)
     elif not isinstance(problem, CancelledError):
         failure.printTraceback(sys.stderr)

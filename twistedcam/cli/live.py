@@ -4,8 +4,10 @@ The commands that receive video: record it, or watch how well it comes.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -14,17 +16,22 @@ from twisted.internet.task import deferLater
 from twisted.python import usage
 
 from ..camera import Camera
+from ..errors import CommandTimeout, TwistedcamError
 from ..media.frame import Frame
 from ..reactors import DatagramReactor
-from ..restream.archive import Archive
+from ..restream.archive import Archive, fileName
 from ..restream.record import SEGMENT, Recorder
 from ..statistics import Statistics
+from ..streams import MAIN, SUB
 from ..threads import threads
 from .ask import Ask
 from .command import seconds
 
 #: Seconds between two lines about the progress.
 _EACH = 1.0
+
+#: Seconds that a recording may take longer than it is to be, before it is given up.
+_PATIENCE = 10.0
 
 
 async def sleep(reactor: DatagramReactor, delay: float) -> None:
@@ -38,7 +45,8 @@ class Record(Ask):
     synopsis = "UID-or-address --for SECONDS|--until-stopped --output DIR [options]"
     longdesc = (
         "Records pictures and sound as MP4, file after file, without encoding the"
-        " pictures again. Whatever ends it, the files can be played."
+        " pictures again. Whatever ends it, the files can be played. They are called"
+        " after the camera and the time at which they begin."
     )
     optParameters = [
         ["for", None, None, "Stop after so many seconds of video.", seconds],
@@ -58,38 +66,75 @@ class Record(Ask):
 
     async def ask(self, reactor: DatagramReactor, camera: Camera) -> None:
         """Record, and say how it goes."""
+        archive = Archive(Path(self["output"]))
+        # It may have been named by its address only.
+        name = str(camera.deviceId)
+        inThread = threads(reactor)
+        # Later on it waits for room, but a typing error is better told at once.
+        await inThread(archive.probe, fileName(name), reactor.seconds())
         recorder = Recorder(
             reactor,
             camera,
-            Archive(Path(self["output"])),
-            inThread=threads(reactor),
+            archive,
+            inThread=inThread,
             segment=self["segment"],
             sound=not self["no-sound"],
-            # It may have been named by its address only.
-            name=str(camera.deviceId),
+            name=name,
         )
         progress = Progress()
         recorder.start()
+        end = reactor.seconds() + (self["for"] or 0.0) + _PATIENCE
         try:
-            while self["for"] is None or recorder.recorded.seconds < self["for"]:
-                await sleep(reactor, min(_EACH, 0.1 if self["for"] else _EACH))
-                progress.show(self.progress(recorder, camera), camera)
+            while self["for"] is None or (
+                recorder.recorded.seconds < self["for"] and reactor.seconds() < end
+            ):
+                await sleep(reactor, 0.1 if self["for"] else _EACH)
+                progress.show(self.progress(recorder, camera))
         finally:
             await recorder.stop()
-            progress.end(self.progress(recorder, camera))
+            progress.end(self.summary(recorder, camera))
+        self.check(camera, recorder)
+
+    def check(self, camera: Camera, recorder: Recorder) -> None:
+        """
+        Is it what was asked for?
+
+        @raise TwistedcamError: no.
+        """
+        seconds = recorder.recorded.seconds
+        if self["for"] is not None and seconds < self["for"]:
+            wanted = f"{camera.name}: {seconds:.1f} of {self['for']:g} s recorded"
+            if recorder.problem:
+                raise TwistedcamError(f"{wanted}: {recorder.problem}")
+            raise CommandTimeout(f"{wanted}: no more video came")
 
     def progress(self, recorder: Recorder, camera: Camera) -> str:
-        """One line."""
-        recorded = recorder.recorded
+        """One line about how it goes."""
         if recorder.problem:
             return f"not recording: {recorder.problem}"
+        if not recorder.recorded.frames:
+            return "waiting for the first picture"
+        return self.figures(recorder, camera)
+
+    def figures(self, recorder: Recorder, camera: Camera) -> str:
+        """How much, how fast, and what is missing."""
+        recorded = recorder.recorded
         minutes, left = divmod(int(recorded.seconds), 60)
-        rate = recorded.frames / recorded.seconds if recorded.seconds else 0.0
+        # From the first picture to the last, there is one less.
+        rate = (recorded.frames - 1) / recorded.seconds if recorded.seconds else 0.0
         statistics = camera.statistics()
         return (
             f"{minutes:02}:{left:02}  {recorded.bytes / 1e6:.1f} MB  {rate:.1f} fps "
             f" {statistics.damaged} damaged  {statistics.lost} packets lost"
         )
+
+    def summary(self, recorder: Recorder, camera: Camera) -> str:
+        """What has become of it."""
+        recorded = recorder.recorded
+        if recorded.last is None:
+            return "nothing recorded"
+        files = f"{recorded.files} files, the last:" if recorded.files > 1 else "file:"
+        return f"{self.figures(recorder, camera)}\n{files} {recorded.last}"
 
 
 class Progress:
@@ -97,18 +142,23 @@ class Progress:
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
-        self._told = 0.0
+        self._told = float("-inf")
 
-    def show(self, line: str, camera: Camera) -> None:
+    def show(self, line: str) -> None:
         """Show how it goes."""
         now = time.monotonic()
         if now - self._told >= (_EACH if self._terminal else 10 * _EACH):
             self._told = now
-            print(line, end="\r\033[K" if self._terminal else "\n", file=sys.stderr)
+            # The next line, or a message, overwrites it.
+            end = "\033[K\r" if self._terminal else "\n"
+            print(line, end=end, file=sys.stderr, flush=True)
 
-    def end(self, line: str) -> None:
-        """The last word."""
-        print(line, file=sys.stderr)
+    def end(self, text: str) -> None:
+        """The last words."""
+        print("\033[K" * self._terminal + text, file=sys.stderr)
+
+
+_TITLES = "  fps  kbit/s  sound/s  damaged  held  lost  again  resent  late ms"
 
 
 class Watch(Ask):
@@ -118,13 +168,17 @@ class Watch(Ask):
     longdesc = (
         "Shows how well video and sound arrive, second by second, until interrupted:"
         " pictures and bits a second, what was lost or damaged, what had to be sent"
-        " again by the camera and by us, and how late the latest picture was, against"
-        " a steady clock."
+        " again by the camera and by us, and how late the most belated picture was,"
+        " against a steady clock."
     )
     optParameters = [
         ["for", None, None, "Stop after so many seconds.", seconds],
     ]
     optFlags = [["sub", None, "Watch the smaller video."]]
+
+    @property
+    def quality(self) -> int:
+        return SUB if self["sub"] else MAIN
 
     async def ask(self, reactor: DatagramReactor, camera: Camera) -> None:
         """Print a line each second."""
@@ -133,24 +187,32 @@ class Watch(Ask):
         def seen(frame: Frame) -> None:
             late[0] = max(late[0], frame.arrived - frame.time)
 
-        stream = camera.subVideo if self["sub"] else camera.video
-        leave = [stream.subscribe(seen), camera.audio.subscribe(lambda frame: None)]
+        leave = [
+            camera.video.subscribe(seen),
+            camera.audio.subscribe(lambda frame: None),
+        ]
         before = camera.statistics()
         passed = 0
-        print("  fps  kbit/s  sound/s  damaged  held  lost  again  resent  late ms")
+        if not self["json"]:
+            print(_TITLES)
         try:
             while self["for"] is None or passed < self["for"]:
                 await sleep(reactor, 1)
                 passed += 1
                 now = camera.statistics()
-                print(self.line(now.since(before), late[0]), flush=True)
+                line = self.asJson if self["json"] else self.line
+                print(line(now.since(before), late[0]), flush=True)
                 before, late[0] = now, 0.0
         finally:
             for each in leave:
                 each()
 
+    def asJson(self, s: Statistics, late: float) -> str:
+        """One second, for programs."""
+        return json.dumps({**asdict(s), "late": round(late, 3)})
+
     def line(self, s: Statistics, late: float) -> str:
-        """One second."""
+        """One second, for people."""
         return (
             f"{s.frames:5}  {s.bytes * 8 / 1000:6.0f}  {s.soundFrames:7}  {s.damaged:7}"
             f"  {s.held:4}  {s.lost:4}  {s.duplicates:5}  {s.resent:6}"

@@ -57,6 +57,8 @@ class FrameAssembler:
 
         @param now: when they arrived.
         """
+        if not payload:
+            return
         if self._head is not None:
             if payload.startswith(MAGIC) and _isHead(payload):
                 # The head lied, or the camera gave the frame up: here is the next.

@@ -16,6 +16,12 @@ _JPEG = b"\xff\xd8"
 #: NAL units to look at: what tells a keyframe stands in front.
 _LOOK_AT = 8
 
+#: First bytes of NAL units of H.265: TRAIL, IDR and CRA pictures, parameter sets.
+_H265_FIRST = frozenset((0x00, 0x02, 0x26, 0x28, 0x2A, 0x40, 0x42, 0x44))
+
+#: Types of NAL units of H.264: slices and parameter sets.
+_H264_TYPES = frozenset((1, 5, 7, 8))
+
 _BY_TYPE = {
     av.H264_KEY: Codec.H264,
     av.H264_DELTA: Codec.H264,
@@ -38,11 +44,11 @@ def videoCodec(kind: int, data: bytes) -> Codec | None:
     if match is None or match.end() + 1 >= len(data):
         return None
     first, second = data[match.end()], data[match.end() + 1]
-    # Parameter sets of H.265: forbidden bit and layer are zero, temporal id is 1.
-    if first in (0x40, 0x42, 0x44) and second == 1:
+    # In H.265 forbidden bit and layer are zero, the temporal id is 1; nothing that
+    # H.264 begins with goes on with a 1.
+    if first in _H265_FIRST and second == 1:
         return Codec.H265
-    # ... and of H.264.
-    if first & 0x80 == 0 and first & 0x1F in (7, 8):
+    if first & 0x80 == 0 and first & 0x1F in _H264_TYPES:
         return Codec.H264
     claimed = _BY_TYPE.get(kind)
     return claimed if claimed in (Codec.H264, Codec.H265) else None
@@ -58,7 +64,7 @@ def nalUnits(data: bytes) -> Iterator[bytes]:
     """The NAL units of an access unit, without their start codes."""
     starts = [match.end() for match in _START_CODE.finditer(data)]
     ends = [start - 3 for start in starts[1:]] + [len(data)]
-    for start, end in zip(starts, ends, strict=True):
+    for start, end in zip(starts, ends, strict=False):
         yield data[start:end].rstrip(b"\0")
 
 

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
+from twisted.logger import Logger
+
 from ..observers import Observers
 from .frame import Frame
 
@@ -30,6 +32,8 @@ class Viewer:
     @ivar skips: how often he was too slow.
     """
 
+    log = Logger()
+
     def __init__(
         self,
         wake: Callable[[], None],
@@ -44,8 +48,10 @@ class Viewer:
         self._maxBytes = maxBytes
         self._queue: deque[Frame] = deque()
         self._bytes = 0
-        self._skipping = False
+        # He begins with a keyframe, too.
+        self._skipping = True
         self._gap = False
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -60,12 +66,15 @@ class Viewer:
 
     def close(self) -> None:
         """Look no more; may be called more than once."""
+        self._closed = True
         self._queue.clear()
         self._bytes = 0
         self._leave(self)
 
     def put(self, frame: Frame) -> None:
         """For the fan-out: queue a frame, or skip."""
+        if self._closed:
+            return  # by somebody who was told of this frame before him
         if self._skipping:
             if not frame.keyframe:
                 return
@@ -86,7 +95,10 @@ class Viewer:
         self._queue.append(frame)
         self._bytes += len(frame.data)
         if len(self._queue) == 1:
-            self._wake()
+            try:
+                self._wake()
+            except Exception:
+                self.log.failure("{wake} failed", wake=self._wake)
 
 
 class Fanout:
@@ -116,19 +128,33 @@ class Fanout:
 
     def forget(self) -> None:
         """The stream is interrupted: newcomers must not begin with old frames."""
+        self.last = None
+        self._forgetCache()
+
+    def _forgetCache(self) -> None:
         self._cache.clear()
         self._cached = 0
 
     def subscribe(self, callback: Callable[[Frame], object]) -> Callable[[], None]:
         """
-        Have C{callback} called with each frame, from the cached ones on; it has to
-        be quick.
+        Have C{callback} called with each frame, from the cached ones on, or else
+        from the next keyframe; it has to be quick.  What it raises is logged.
 
         @return: call it, once, to unsubscribe.
         """
-        unsubscribe = self._observers.add(callback)
+        begun = False
+
+        def tell(frame: Frame) -> None:
+            nonlocal begun
+            if begun or frame.keyframe:
+                begun = True
+                callback(frame)
+
+        unsubscribe = self._observers.add(tell)
+        alone: Observers[[Frame]] = Observers()
+        alone.add(tell)
         for frame in self._cache[:]:
-            callback(frame)
+            alone.tell(frame)
         return unsubscribe
 
     def view(
@@ -140,7 +166,8 @@ class Fanout:
         """
         A queue of one's own.
 
-        @param wake: called when there is something in an empty queue.
+        @param wake: called when there is something in an empty queue; with cached
+            frames, that is before this method returns.
         """
         viewer = Viewer(wake, self._left, maxFrames, maxBytes)
         self._viewers.append(viewer)
@@ -162,12 +189,12 @@ class Fanout:
     def _remember(self, frame: Frame) -> None:
         if frame.keyframe:
             self.last = frame
-            self.forget()
+            self._forgetCache()
         elif not self._cache or frame.gap:
             # Without the keyframe, or with a hole behind it, it is of no use.
-            self.forget()
+            self._forgetCache()
             return
         self._cache.append(frame)
         self._cached += len(frame.data)
         if len(self._cache) > CACHE_FRAMES or self._cached > CACHE_BYTES:
-            self.forget()
+            self._forgetCache()

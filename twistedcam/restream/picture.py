@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import TimeoutError as TwistedTimeoutError
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IReactorTime
 
 from ..camera import Camera
@@ -39,7 +39,7 @@ async def pictureFromVideo(
     found.addTimeout(within, cast(IReactorTime, clock))
     try:
         frame = await found
-    except TwistedTimeoutError:
+    except DeferredTimeout:
         raise CommandTimeout(f"{camera.name}: no picture in {within:g} s") from None
     finally:
         leave()

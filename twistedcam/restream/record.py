@@ -10,9 +10,10 @@ with one message, and goes on by itself when there is room.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, succeed
@@ -26,13 +27,19 @@ from ..media.frame import Frame
 from ..media.mux import MuxError, Piece, SegmentOver
 from ..reactors import Timers
 from ..threads import InThread
-from .archive import Archive, fileName
+from .archive import Archive, fileName, writeAll
 
 #: Seconds of one file, unless told otherwise.
 SEGMENT = 600.0
 
 #: Seconds to wait for the first sound before a file is begun without.
 SOUND_WITHIN = 1.5
+
+#: Pictures that wait for it at most: more than cameras send in that time.
+MAX_HELD = 100
+
+#: Seconds that sound may come after the pictures it goes with: it is encoded.
+SOUND_LATE = 1.0
 
 #: Bytes that may wait for the disk: some seconds of video.
 MAX_WAITING = 16 << 20
@@ -51,52 +58,56 @@ class Recorded:
     What has been recorded.
 
     @ivar files: begun.
-    @ivar seconds: of video, since the recording began.
+    @ivar frames: pictures.
+    @ivar bytes: handed to the disk.
+    @ivar seconds: of video, since the recording began, gaps included.
+    @ivar last: the file that was begun last.
     """
 
     files: int = 0
     frames: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    last: Path | None = None
 
 
 class _File:
     """
     One file: opened, written and closed in threads, one thing after another.
 
-    @ivar path: once it is open.
+    @ivar waiting: bytes that are not on the disk yet.
     """
 
     def __init__(
         self,
         inThread: InThread,
-        create: Callable[[], tuple[Path, BinaryIO]],
+        archive: Archive,
+        name: str,
+        time: float,
         opened: Callable[[Path], None],
         failed: Callable[[Failure], None],
     ) -> None:
-        self.path: Path | None = None
+        self.waiting = 0
         self._inThread = inThread
-        self._create = create
+        self._archive = archive
+        self._name = name
+        self._time = time
         self._opened = opened
         self._failed = failed
+        self._told = False
+        self._path: Path | None = None
         self._stream: BinaryIO | None = None
-        self._waiting: list[bytes] = []
-        self._waitingBytes = 0
+        self._data: list[bytes] = []
         self._working = False
         self._broken = False
         self._closing: list[Deferred[None]] = []
 
     def write(self, data: bytes) -> None:
-        """
-        Write, some time soon.
-
-        @raise TooSlow: too much is waiting already.
-        """
-        if self._waitingBytes > MAX_WAITING:
-            raise TooSlow(5, "the disk does not keep up")
-        self._waiting.append(data)
-        self._waitingBytes += len(data)
-        self._work()
+        """Write, some time soon."""
+        if not self._broken:
+            self._data.append(data)
+            self.waiting += len(data)
+            self._work()
 
     def close(self) -> Deferred[None]:
         """Write what is left, and close; fires when that is done."""
@@ -108,46 +119,71 @@ class _File:
     def _work(self) -> None:
         if self._working:
             return
-        if not self._broken and (self._waiting or (self._closing and self._stream)):
-            data, self._waiting = b"".join(self._waiting), []
-            self._waitingBytes = 0
+        if self._data or (self._closing and self._stream):
+            data, self._data = b"".join(self._data), []
             self._working = True
             done = self._inThread(self._inTheThread, data, bool(self._closing))
-            done.addCallbacks(self._written, self._fail)
+            done.addCallback(self._written, len(data)).addErrback(self._fail)
             return
         closing, self._closing = self._closing, []
         for one in closing:
             one.callback(None)
 
-    def _inTheThread(self, data: bytes, last: bool) -> Path | None:
-        """In a thread: gives the path of a file that was just opened."""
-        opened = None
+    def _inTheThread(self, data: bytes, last: bool) -> None:
         if self._stream is None:
-            opened, self._stream = self._create()
-        left = memoryview(data)
-        while left:
-            left = left[self._stream.write(left) :]
+            self._path, self._stream = self._archive.create(self._name, self._time)
+        writeAll(self._stream, data)
         if last:
             self._stream.close()
             self._stream = None
-        return opened
+            self._archive.release(self._path)  # type: ignore[arg-type]
 
-    def _written(self, opened: Path | None) -> None:
+    def _written(self, nothing: None, length: int) -> None:
         self._working = False
-        if opened is not None:
-            self.path = opened
-            self._opened(opened)
+        self.waiting -= length
+        if self._path is not None and not self._told:
+            self._told = True
+            self._opened(self._path)
         self._work()
 
     def _fail(self, failure: Failure) -> None:
-        self._working = False
         self._broken = True
-        self._waiting.clear()
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            self._inThread(stream.close).addErrback(lambda failure: None)
+        self._data.clear()
+        self.waiting = 0
         self._failed(failure)
+        self._inThread(self._abandon).addBoth(self._abandoned)
+
+    def _abandon(self) -> None:
+        """In a thread: an empty file is of no use to anybody."""
+        stream, self._stream = self._stream, None
+        path, self._path = self._path, None
+        if stream is None or path is None:
+            return
+        with suppress(OSError):
+            stream.close()
+        with suppress(OSError):
+            if not path.stat().st_size:
+                path.unlink()
+        self._archive.release(path)
+
+    def _abandoned(self, result: object) -> None:
+        self._working = False
         self._work()
+
+
+class _Segment:
+    """
+    One file, and what makes it out of frames.
+
+    @ivar sound: is there a track of it?
+    @ivar began: the time of its first picture.
+    """
+
+    def __init__(self, file: _File, sound: bool, began: float) -> None:
+        self.file = file
+        self.sound = sound
+        self.began = began
+        self.muxer: Mp4Muxer
 
 
 class Recorder:
@@ -170,14 +206,12 @@ class Recorder:
         segment: float = SEGMENT,
         sound: bool = True,
         name: str | None = None,
-        inUse: set[Path] | None = None,
     ) -> None:
         """
         @param inThread: calls a function in a thread.
         @param segment: seconds of a file; it ends at the next keyframe.
         @param sound: record that, too.
         @param name: what the files are called after; default: the camera's.
-        @param inUse: the files that all recorders of the archive write.
         """
         self.recorded = Recorded()
         self.problem = ""
@@ -188,29 +222,32 @@ class Recorder:
         self._segment = segment
         self._sound = sound
         self._name = fileName(name or camera.name)
-        self._inUse: set[Path] = set() if inUse is None else inUse
         self._unsubscribe: list[Callable[[], None]] = []
         self._heard = False
-        self._began = 0.0
+        # When the first picture came.
+        self._began: float | None = None
         # Pictures that wait until it is known whether there is sound.
         self._held: list[Frame] = []
-        self._muxer: Mp4Muxer | None = None
-        self._file: _File | None = None
-        self._withSound = False
-        self._fileBegan = 0.0
+        self._present: _Segment | None = None
+        # The one before, until it has all its sound.
+        self._before: _Segment | None = None
         self._firstTime: float | None = None
         self._retry: IDelayedCall | None = None
-        self._parting: set[Deferred[None]] = set()
+        # Not closed yet, and what else is under way in threads.
+        self._files: set[_File] = set()
+        self._jobs: set[Deferred[None]] = set()
 
     def start(self) -> None:
         """Begin, as soon as the camera sends."""
-        self._began = self._clock.seconds()
+        self.problem = ""
+        self._began = None
+        self._heard = False
         if self._sound:
             self._unsubscribe.append(self._camera.sound.subscribe(self._soundFrame))
         self._unsubscribe.append(self._camera.video.subscribe(self._picture))
 
     def stop(self) -> Deferred[None]:
-        """End; fires when the last file is closed."""
+        """End; fires when the last file is closed, and no thread works any more."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._unsubscribe.clear()
@@ -218,38 +255,60 @@ class Recorder:
             self._retry.cancel()
             self._retry = None
         self._flushHeld()
-        self._finish()
-        return self._allClosed()
+        self._finishAll()
+        return self._allDone(None)
 
-    def _allClosed(self) -> Deferred[None]:
-        if not self._parting:
+    def _allDone(self, result: object) -> Deferred[None]:
+        if not self._jobs:
             return succeed(None)
-        return gatherResults(list(self._parting)).addCallback(lambda _: None)
+        # One may have led to another.
+        return gatherResults(list(self._jobs)).addCallback(self._allDone)
+
+    def _underWay(self, job: Deferred[Any]) -> Deferred[Any]:
+        """L{stop} waits for it."""
+        done: Deferred[None] = Deferred()
+        self._jobs.add(done)
+
+        def over(result: object) -> object:
+            self._jobs.discard(done)
+            done.callback(None)
+            return result
+
+        return job.addBoth(over)
 
     # Frames.
 
     def _soundFrame(self, frame: Frame) -> None:
         self._heard = True
         self._flushHeld()
-        if self._withSound:
-            self._mux(frame)
+        if self._present is None:
+            return
+        if self._before is not None:
+            if frame.time < self._present.began:
+                self._mux(self._before, frame)
+                return
+            self._finishBefore()
+        if self._present.sound:
+            self._mux(self._present, frame)
 
     def _picture(self, frame: Frame) -> None:
         if self.problem:
             return
-        if self._muxer is None and not self._ready():
-            if frame.keyframe:
-                self._held.clear()
+        if self._began is None:
+            self._began = self._clock.seconds()
+        if self._present is None and not self._ready(self._began):
             if frame.keyframe or self._held:
                 self._held.append(frame)
             return
         self._flushHeld()
         self._record(frame)
 
-    def _ready(self) -> bool:
+    def _ready(self, began: float) -> bool:
         """Is it known whether there will be sound?"""
-        late = self._clock.seconds() - self._began >= SOUND_WITHIN
-        return self._heard or late or not self._sound
+        late = self._clock.seconds() - began >= SOUND_WITHIN
+        # Should the clock be set back meanwhile.
+        many = len(self._held) >= MAX_HELD
+        return self._heard or late or many or not self._sound
 
     def _flushHeld(self) -> None:
         held, self._held = self._held, []
@@ -259,65 +318,81 @@ class Recorder:
     def _record(self, frame: Frame) -> None:
         if self.problem:
             return
-        due = frame.time - self._fileBegan >= self._segment
-        moreSound = self._heard and not self._withSound
-        if self._muxer is None or (frame.keyframe and (due or moreSound)):
+        present = self._present
+        if present is None:
             if not frame.keyframe:
                 return
-            self._begin(frame)
+            present = self._begin(frame)
+        elif frame.keyframe:
+            due = frame.time - present.began >= self._segment
+            if due or (self._heard and not present.sound):
+                present = self._begin(frame)
+        if frame.time - present.began >= SOUND_LATE:
+            self._finishBefore()
         try:
-            self._mux(frame)
+            taken = self._mux(present, frame)
         except SegmentOver:
-            if frame.keyframe:
-                self._begin(frame)
-                self._mux(frame)
-        if self._firstTime is None:
-            self._firstTime = frame.time
-        self.recorded.frames += 1
-        self.recorded.seconds = frame.time - self._firstTime
+            taken = frame.keyframe and self._mux(self._begin(frame), frame)
+        if taken:
+            if self._firstTime is None:
+                self._firstTime = frame.time
+            self.recorded.frames += 1
+            self.recorded.seconds = frame.time - self._firstTime
 
-    def _mux(self, frame: Frame) -> None:
-        if self._muxer is None:
-            return
+    def _mux(self, segment: _Segment, frame: Frame) -> bool:
+        """Was it taken?"""
+        if segment.muxer.closed:
+            return False  # with the file before, something went wrong
+        taken = segment.muxer.frames
         try:
-            self._muxer.mux(frame)
+            segment.muxer.mux(frame)
         except SegmentOver:
             if frame.codec.isVideo:
                 raise
         except (MuxError, OSError) as problem:
             self._failed(Failure(problem))
+            return False
+        return segment.muxer.frames > taken
 
     # Files.
 
-    def _begin(self, frame: Frame) -> None:
-        self._finish()
-        time = self._clock.seconds()
+    def _begin(self, frame: Frame) -> _Segment:
+        self._finishBefore()
         file = _File(
             self._inThread,
-            lambda: self._archive.create(self._name, time),
+            self._archive,
+            self._name,
+            self._clock.seconds(),
             self._opened,
             self._failed,
         )
+        self._files.add(file)
+        segment = _Segment(file, self._heard, frame.time)
 
         def deliver(piece: Piece) -> None:
+            # The rest of a file that ends is always taken.
+            if segment in (self._present, self._before):
+                if sum(each.waiting for each in self._files) > MAX_WAITING:
+                    raise TooSlow(5, "the disk does not keep up")
             file.write(piece.data)
             self.recorded.bytes += len(piece.data)
 
-        self._file = file
-        self._withSound = self._heard
-        self._fileBegan = frame.time
-        self._muxer = Mp4Muxer(deliver, sound=self._withSound)
+        segment.muxer = Mp4Muxer(deliver, sound=segment.sound)
+        before, self._present = self._present, segment
+        if before is not None and before.sound:
+            self._before = before
+        elif before is not None:
+            self._finish(before)
+        return segment
 
     def _opened(self, path: Path) -> None:
         self.recorded.files += 1
-        self._inUse.add(path)
+        self.recorded.last = path
         self.log.info(
             "{name}: recording to {path}", name=self._camera.name, path=str(path)
         )
-        cleaning = self._inThread(
-            self._archive.clean, self._clock.seconds(), set(self._inUse)
-        )
-        cleaning.addErrback(self._notCleaned)
+        cleaning = self._inThread(self._archive.clean, self._clock.seconds())
+        self._underWay(cleaning).addErrback(self._notCleaned)
 
     def _notCleaned(self, failure: Failure) -> None:
         failure.trap(OSError)
@@ -327,50 +402,59 @@ class Recorder:
             problem=failure.getErrorMessage(),
         )
 
-    def _finish(self) -> None:
-        """Close the present file, if there is one."""
-        muxer, self._muxer = self._muxer, None
-        file, self._file = self._file, None
-        if muxer is None or file is None:
-            return
-        muxer.close()
-        closed = file.close()
-        self._parting.add(closed)
+    def _finishAll(self) -> None:
+        """Close what is open."""
+        self._finishBefore()
+        present, self._present = self._present, None
+        if present is not None:
+            self._finish(present)
 
-        def done(nothing: None) -> None:
-            self._parting.discard(closed)
-            if file.path is not None:
-                self._inUse.discard(file.path)
+    def _finishBefore(self) -> None:
+        before, self._before = self._before, None
+        if before is not None:
+            self._finish(before)
 
-        closed.addCallback(done)
+    def _finish(self, segment: _Segment) -> None:
+        segment.muxer.close()
+        closed = self._underWay(segment.file.close())
+        closed.addCallback(lambda _: self._files.discard(segment.file))
 
     def _failed(self, failure: Failure) -> None:
         """The disk is full, or away, or too slow: wait until it is better."""
-        failure.trap(OSError, MuxError)
-        reason = getattr(failure.value, "strerror", None) or failure.getErrorMessage()
-        self._finish()
-        if not self.problem:
+        problem = failure.value
+        if not isinstance(problem, OSError | MuxError):
+            self.log.failure("{name}: recording", failure, name=self._camera.name)
+        reason = getattr(problem, "strerror", None) or failure.getErrorMessage()
+        told, self.problem = self.problem, reason
+        if not told:
             self.log.error(
-                "{name}: recording stopped: {reason}; it goes on when there is room",
+                "{name}: recording stopped: {reason}; it goes on by itself as soon as"
+                " it can",
                 name=self._camera.name,
                 reason=reason,
             )
-        self.problem = reason
+        self._finishAll()
+        self._wait()
+
+    def _wait(self) -> None:
         if self._retry is None and self._unsubscribe:
             self._retry = self._clock.callLater(RETRY, self._tryAgain)
 
     def _tryAgain(self) -> None:
-        """Is there room?  A file that is written and deleted tells."""
+        """Is there room?"""
         self._retry = None
-        probing = self._inThread(self._probe)
+        if self._files:
+            self._wait()  # the disk has not even taken what it was given
+            return
+        probing = self._underWay(self._inThread(self._probe, self._clock.seconds()))
         probing.addCallbacks(self._goOn, self._failed)
 
-    def _probe(self) -> None:
+    def _probe(self, now: float) -> None:
         """In a thread."""
-        path, stream = self._archive.create(self._name, self._clock.seconds())
-        with stream:
-            path.unlink()
-            stream.write(bytes(1 << 20))
+        # What is too old by now may make room; whoever cannot delete may still write.
+        with suppress(OSError):
+            self._archive.clean(now)
+        self._archive.probe(self._name, now)
 
     def _goOn(self, nothing: None) -> None:
         if self.problem and self._unsubscribe:

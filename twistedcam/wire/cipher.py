@@ -104,11 +104,8 @@ class Cipher:
         stream = self._stream
         if not stream:
             return datagram
-        ciphered = bytearray(datagram)
         previous = 0
-        for place, byte in enumerate(datagram):
-            ciphered[place] = previous = byte ^ stream[previous]
-        return bytes(ciphered)
+        return bytes([previous := byte ^ stream[previous] for byte in datagram])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Cipher):
