@@ -324,7 +324,7 @@ TITLES = {
 }
 
 #: Seconds that each case measures.
-SECONDS, QUICK = 15.0, 3.0
+SECONDS, QUICK = 10.0, 3.0
 
 
 def measured(name: str, seconds: float) -> list[Row]:

@@ -107,8 +107,8 @@ class TimelineTests(SynchronousTestCase):
         for distance, jumps in ((JUMP - 0.01, 0), (JUMP + 0.01, 1)):
             for sign in (1, -1):
                 clock = CameraClock()
-                clock.ours(EPOCH, 100)
-                clock.ours(EPOCH + sign * distance, 100)
+                clock.present(EPOCH, 100)
+                clock.present(EPOCH + sign * distance, 100)
                 self.assertEqual(jumps, clock.jumps)
 
     def test_drift(self) -> None:
@@ -143,6 +143,25 @@ class TimelineTests(SynchronousTestCase):
         shown = [self.timeline.present(EPOCH, 100.0) for _ in range(5)]
         for before, after in pairwise(shown):
             self.assertAlmostEqual(TICK, after - before, places=5)
+
+    def test_noStamps(self) -> None:
+        """Where all stamps are the same, the time of arrival serves."""
+        for number in range(100):
+            shown = self.timeline.present(EPOCH, 100 + number / 15)
+            self.assertAlmostEqual(100 + number / 15, shown, places=2)
+
+    def test_oursSetBack(self) -> None:
+        """When our own clock is set back by an hour, time goes on as before."""
+        for theirs in (0.0, 86400.0):  # the camera's may be set at once
+            self.setUp()
+            before = self.timeline.present(EPOCH, 10_000)
+            for number in range(1, 100):
+                stamp = EPOCH + theirs + number / 15
+                shown = self.timeline.present(stamp, 6_400 + number / 15)
+                self.assertLess(shown - before, 0.15)
+                before = shown
+            self.assertLess(abs(before - 10_000 - 99 / 15), 0.2)
+            self.assertEqual(1, self.clock.jumps)
 
     @strategies.cheap
     @given(

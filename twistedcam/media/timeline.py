@@ -21,31 +21,53 @@ TICK = 0.001
 
 class CameraClock:
     """
-    The distance between a camera's clock and ours; shared by its pictures and its
-    sound, so that they stay together.
+    The distance between a camera's clock and presentation times; shared by its
+    pictures and its sound, so that they stay together.
 
-    @ivar jumps: how often the camera's clock was set.
+    Presentation times begin as our own clock's, and go on steadily when either
+    clock is set, be it ours or the camera's.
+
+    @ivar jumps: how often one of the clocks was set.
     """
 
     def __init__(self) -> None:
         self.jumps = 0
+        # What has to be added to the camera's clock, and to ours.
         self._distance: float | None = None
+        self._shift = 0.0
+        self._theirs = self._now = self._presented = 0.0
 
-    def ours(self, theirs: float, now: float) -> float:
+    def present(self, theirs: float, now: float) -> float:
         """
-        A time of the camera's clock in terms of ours.
+        A time of the camera's clock as a presentation time.
 
-        @param now: when the frame arrived.
+        @param now: when the frame arrived, by our clock.
         """
-        distance = now - theirs
         if self._distance is None:
-            self._distance = distance
-        elif abs(distance - self._distance) > JUMP:
-            self.jumps += 1
-            self._distance = distance
+            self._distance = now - theirs
+        error = now + self._shift - (theirs + self._distance)
+        if abs(error) <= JUMP:
+            self._distance += error * CORRECTION
         else:
-            self._distance += (distance - self._distance) * CORRECTION
-        return theirs + self._distance
+            self.jumps += 1
+            self._distance = self._afterJump(theirs, now, self._distance)
+        self._theirs, self._now = theirs, now
+        self._presented = theirs + self._distance
+        return self._presented
+
+    def arrival(self, now: float) -> float:
+        """The presentation time of now."""
+        return now + self._shift
+
+    def _afterJump(self, theirs: float, now: float, distance: float) -> float:
+        """
+        The new distance.  When our own clock was set back, presentation times go
+        on where they were; set forward, it looks like a pause, and is taken for one.
+        """
+        if now < self._now:
+            steady = abs(theirs - self._theirs) <= JUMP
+            self._shift = (theirs + distance if steady else self._presented) - now
+        return now + self._shift - theirs
 
 
 class Timeline:
@@ -54,6 +76,7 @@ class Timeline:
     def __init__(self, clock: CameraClock) -> None:
         self._clock = clock
         self._last = float("-inf")
+        self._stamp: float | None = None
 
     def present(self, theirs: float, now: float) -> float:
         """
@@ -62,6 +85,11 @@ class Timeline:
         @param theirs: the frame's stamp, in seconds of the camera's clock.
         @param now: when it arrived.
         """
-        time = max(self._clock.ours(theirs, now), self._last + TICK)
-        self._last = time
-        return time
+        if theirs == self._stamp:
+            # Some cameras do not care for stamps.
+            time = self._clock.arrival(now)
+        else:
+            time = self._clock.present(theirs, now)
+        self._stamp = theirs
+        self._last = max(time, self._last + TICK)
+        return self._last

@@ -114,10 +114,7 @@ class Receiver:
                 self._drain(now)
         else:
             distance = (index - expected) & _MASK
-            # Hardly ever: the usual packet ahead of a hole needs no closer look.
-            if (not index or distance >= REORDER_WINDOW) and self._restarts(
-                index, distance
-            ):
+            if self._restarts(index, distance):
                 self._restart()
                 return self.receive(index, payload, now)
             if distance >= _HALF or index in self._ahead:

@@ -32,10 +32,9 @@ from ..errors import (
 from ..reactors import DatagramReactor
 from ..tally import Tally
 from ..trace import Trace, guarded
-from ..wire import pppp
+from ..wire import drw, pppp
 from ..wire.cipher import Cipher, recognise
 from ..wire.deviceid import DeviceId
-from ..wire.drw import CHANNELS, DRW_START, HEAD, MARKER, DrwAck
 from ..wire.header import HEADER, MAX_DATAGRAM
 from .channel import Receiver, Sender
 from .channels import Channels, Listener, ignore
@@ -111,7 +110,7 @@ class CameraSession(DatagramProtocol):
         self._port: IListeningPort | None = None
         self._bound = False
         self._alives = 0
-        self._listeners: list[Listener] = [(ignore, ignore)] * CHANNELS
+        self._listeners: list[Listener] = [(ignore, ignore)] * drw.CHANNELS
         self._channels: Channels | None = None
         self._machine = SessionMachine(Core(reactor, deviceId, self))
         self._control: dict[int, Callable[[], None]] = {
@@ -246,7 +245,7 @@ class CameraSession(DatagramProtocol):
         clear = datagram if self._decipher is None else self._decipher(datagram)
         if self._trace is not None:
             self._trace(self._reactor.seconds(), False, addr, clear)
-        if clear[:2] == DRW_START:
+        if clear[:2] == drw.DRW_START:
             self._data(clear)
         else:
             self._controlMessage(clear)
@@ -276,7 +275,7 @@ class CameraSession(DatagramProtocol):
                 self.log.info("{name}: RDY seen", name=self._name)
             case pppp.Alive() if self.state is State.CONNECTED:
                 self._countAlive()
-            case DrwAck(channel, indices) if self._channels is not None:
+            case drw.DrwAck(channel, indices) if self._channels is not None:
                 self._channels.acknowledged(channel, indices)
             case _:
                 pass
@@ -322,20 +321,20 @@ class CameraSession(DatagramProtocol):
     def _data(self, clear: bytes) -> None:
         """A DRW: to its channel."""
         size = len(clear)
-        if size < HEAD.size:
+        if size < drw.HEAD.size:
             self._tally.count("malformed")
             return
-        _, _, length, marker, channel, index = HEAD.unpack_from(clear)
+        _, _, length, marker, channel, index = drw.HEAD.unpack_from(clear)
         end = HEADER.size + length
-        if not HEAD.size <= end <= size or marker != MARKER:
+        if end > size or end < drw.HEAD.size or marker != drw.MARKER:
             self._tally.count("malformed")
             return
-        if self._channels is None or channel >= CHANNELS:
+        if self._channels is None or channel >= drw.CHANNELS:
             # No such channel, or none yet: it will be sent again.
             self._tally.count("of no open channel")
             return
         self.lastHeard = now = self._reactor.seconds()
-        self._channels.received(channel, index, clear[HEAD.size : end], now)
+        self._channels.received(channel, index, clear[drw.HEAD.size : end], now)
 
     def connectionRefused(self) -> None:
         """

@@ -25,10 +25,11 @@ LAST_STEP = len(_STEPS) - 1
 
 
 def _change(step: int, code: int) -> int:
-    size = step >> 3
-    for bit, shift in ((4, 0), (2, 1), (1, 2)):
-        if code & bit:
-            size += step >> shift
+    """
+    How far a code moves the sample.  Cameras round once, by another rule than the
+    standard's sum of shifts; in a state that runs on, the difference would add up.
+    """
+    size = step // 8 + step * (code & 7) // 4
     return -size if code & 8 else size
 
 
