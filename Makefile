@@ -1,6 +1,7 @@
 # make demo      an emulated camera and a client, until Ctrl-C
 # make test      all tests, under trial and under pytest
 # make lint      ruff and mypy
+# make bench     what receiving costs, and what becomes of live video; four minutes
 # make machines  the state machines' tables and pictures in docs/ (needs graphviz)
 # make clean     remove all of the above, .venv included
 #
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help demo test lint machines clean
+.PHONY: help demo test lint bench machines clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -38,6 +39,14 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# aiopppp is there for comparison only.
+bench: $(VENV)/plain.stamp
+	@$(BIN)/python -c 'import aiopppp' 2>/dev/null \
+	    || $(PIP) install --retries 1 aiopppp 2>/dev/null \
+	    || echo "aiopppp cannot be installed; there is a benchmark without it, too."
+	@$(BIN)/python benchmarks/receive.py
+	@$(BIN)/python benchmarks/media.py
 
 machines: $(VENV)/dev.stamp
 	$(if $(shell command -v dot),,$(error This draws with dot: install graphviz))

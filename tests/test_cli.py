@@ -26,7 +26,7 @@ from twistedcam.cli import command as cliCommand
 from twistedcam.cli import discover, emulate, program
 from twistedcam.config import loadConfig
 from twistedcam.emulator import FIRMWARE_A, FIRMWARE_B, EmulatedCamera, Faults
-from twistedcam.errors import NotFound, TwistedcamError
+from twistedcam.errors import NotConnected, TwistedcamError
 from twistedcam.testing import MemoryNetwork
 from twistedcam.wire.cipher import KNOWN, PLAIN, Cipher
 from twistedcam.wire.deviceid import DeviceId
@@ -598,7 +598,7 @@ class ExplainTests(SynchronousTestCase):
     def test_known(self) -> None:
         """What we raise on purpose is told in one line."""
         for error, expected in (
-            (NotFound("no camera"), "no camera"),
+            (NotConnected("no camera"), "no camera"),
             (TwistedcamError("bad luck"), "bad luck"),
             (
                 CannotListenError("", 8600, OSError(98, "Address already in use")),

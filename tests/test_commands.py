@@ -18,7 +18,7 @@ from twistedcam.commands import (
     PRESETS,
     Commands,
 )
-from twistedcam.consent import demand
+from twistedcam.consent import Allow, demand
 from twistedcam.errors import CommandFailed, CommandTimeout, ConsentRequired
 from twistedcam.reactors import DatagramReactor
 from twistedcam.session.dialogue import Answer
@@ -58,7 +58,7 @@ class Recorder(Commands):
         name: str,
         /,
         *,
-        allow: str = "move",
+        allow: Allow = "move",
         within: float | None = None,
         **parameters: object,
     ) -> Deferred[Answer]:
@@ -425,5 +425,5 @@ class SettingTests(CommandsCase):
         ):
             self.failureResultOf(refused, ConsentRequired)
         with self.assertRaises(ValueError):
-            self.camera.reboot(allow="please")
+            self.camera.reboot(allow="please")  # type: ignore[arg-type]
         self.assertEqual([], self.take())

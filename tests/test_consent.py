@@ -26,7 +26,7 @@ DANGEROUS = """
     get_pnp_server get_test_hardware_result login mailtest reboot restore_factory
     set_aging set_apwifi set_bootday set_ddns set_debug_audio set_default set_devices
     set_extra set_faccamcontrol set_factory_extra set_factory_param set_formatsd
-    set_ftp set_mail set_moto_run set_mqtt set_network set_onvif set_pnp_server
+    set_ftp set_iic set_mail set_moto_run set_mqtt set_network set_onvif set_pnp_server
     set_pppoe set_production_config set_rtsp set_test_audio set_test_auto_upgrade
     set_test_hardware set_update_push_user set_upnp set_users set_wifi test_ftp
     test_mail trans_cmd_string upgrade_factory_params upgrade_firmware upgrade_htmls
@@ -122,7 +122,7 @@ class DemandTests(SynchronousTestCase):
     def allowed(self, name: str, allow: str, **parameters: object) -> bool:
         """Is it?"""
         try:
-            demand(name, parameters, allow)
+            demand(name, parameters, allow)  # type: ignore[arg-type]
         except ConsentRequired:
             return False
         return True
@@ -155,5 +155,5 @@ class DemandTests(SynchronousTestCase):
         """Another word is a mistake, even for what needs no consent."""
         for allow in "", "all", "yes", "3", "name", "__class__":
             with self.assertRaises(ValueError, msg=allow) as caught:
-                demand("get_status", {}, allow)
+                demand("get_status", {}, allow)  # type: ignore[arg-type]
             self.assertIn("move, write or dangerous", str(caught.exception))

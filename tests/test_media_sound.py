@@ -5,6 +5,7 @@ Sound: decoded, and encoded with a steady clock.
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -81,7 +82,7 @@ class DecoderTests(SynchronousTestCase):
         for number, frame in enumerate(adpcm(samples, kept=False)):
             if number == 5:
                 continue
-            frame.gap = number == 6
+            frame = replace(frame, gap=number == 6)
             part = samples[number * PACKET : (number + 1) * PACKET]
             self.assertClose(part, decoder.decode(frame))
 
@@ -93,7 +94,7 @@ class DecoderTests(SynchronousTestCase):
         for number, frame in enumerate(adpcm(samples, kept=True)[1:], 1):
             if number == 5:
                 continue
-            frame.gap = number == 6
+            frame = replace(frame, gap=number == 6)
             found = decoder.decode(frame)
             if number in (1, 6):
                 self.assertEqual(silence(PACKET), found)
@@ -262,11 +263,11 @@ class ConverterTests(SynchronousTestCase):
         samples = silence(SOUND_RATE) + tone(BEEP, 1) + silence(SOUND_RATE)
         alaw = adpcm(samples, kept=False)
         for number, frame in enumerate(alaw):
-            frame.codec = Codec.G711A
             start = number * PACKET
-            frame.data = encodeAlaw(samples[start : start + PACKET])
+            data = encodeAlaw(samples[start : start + PACKET])
+            alaw[number] = replace(frame, codec=Codec.G711A, data=data)
         for packets in (adpcm(samples, True), adpcm(samples, False), alaw):
-            packets[7].gap = True
+            packets[7] = replace(packets[7], gap=True)
             del packets[6]
             converter = SoundConverter()
             frames = [

@@ -92,7 +92,7 @@ class AdpcmTests(SynchronousTestCase):
     def test_firstHigh(self) -> None:
         """The first sample is in the high half."""
         self.assertEqual([12, 10], list(AdpcmDecoder().decode(b"\x78", 0, 0)))
-        self.assertEqual([0, 11], list(AdpcmDecoder().decode(b"\x07", 0, 0)))
+        self.assertEqual([0, 12], list(AdpcmDecoder().decode(b"\x07", 0, 0)))
 
     @strategies.cheap
     @given(st.lists(st.binary(max_size=60), max_size=6))

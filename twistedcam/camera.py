@@ -11,18 +11,16 @@ from ipaddress import IPv4Address
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from .commands import Commands
 from .companion import Companion
-from .consent import demand
+from .consent import Allow, demand
 from .discovery import Discovery, Found
 from .errors import (
     AlreadyStarted,
     CameraFull,
     ConnectTimeout,
     Disconnected,
-    LoginError,
     NotConnected,
     SessionClosed,
     TwistedcamError,
@@ -31,7 +29,7 @@ from .keeper import CameraState, Core, KeeperMachine
 from .login import Login
 from .media.timeline import CameraClock
 from .observers import Observers
-from .reactors import DatagramReactor
+from .reactors import AnyReactor, datagrams
 from .session.dialogue import ANSWER_WITHIN, Answer, Dialogue
 from .session.machine import Reason
 from .session.protocol import CameraSession
@@ -61,7 +59,7 @@ class Camera(Commands):
 
     def __init__(
         self,
-        reactor: DatagramReactor,
+        reactor: AnyReactor,
         *,
         deviceId: DeviceId | str | None = None,
         address: str | None = None,
@@ -99,6 +97,7 @@ class Camera(Commands):
         """
         if address is not None:
             address = str(IPv4Address(address))
+        reactor = datagrams(reactor)
         if isinstance(deviceId, str):
             deviceId = DeviceId.fromText(deviceId)
         self.name = name or str(deviceId or address or "camera").lower()
@@ -112,6 +111,8 @@ class Camera(Commands):
         # Nobody asked for a camera that merely was the first to answer.
         self._named = deviceId is not None or address is not None
         self._login = Login(reactor, user, password)
+        # A companion shares it, but must not try a rejected one again.
+        self._ownsLogin = True
         self._dialogue: Dialogue | None = None
         self._ciphers = () if psk is None else (Cipher(psk),)
         self._discovery = discovery or Discovery.shared(reactor)
@@ -174,11 +175,22 @@ class Camera(Commands):
                 substream=SUB,
             )
             twin._login = self._login
+            twin._ownsLogin = False
             twin._named = self._named
             twin._ciphers = self._ciphers
             self._companion = Companion(twin)
-            self._companion.allow(self._wanted)
+            self._allowCompanion()
         return self._companion.video
+
+    def _allowCompanion(self) -> None:
+        """The second session may begin as soon as it is known with whom."""
+        if self._companion is not None and self._wanted and self._deviceId is not None:
+            self._companion.allow(self._deviceId)
+
+    def identify(self, deviceId: DeviceId) -> None:
+        """While it is stopped: this is the camera to connect to."""
+        if not self._wanted:
+            self._configuredId = self._deviceId = deviceId
 
     def connect(self, timeout: float | None = None) -> Deferred[None]:
         """
@@ -197,23 +209,34 @@ class Camera(Commands):
                 )
             )
         self._wanted = True
-        self._login.retry()
+        if self._ownsLogin:
+            self._login.retry()
         self._lastReason = None
         result = self.whenUp()
         self._machine.connect()
-        if self._companion is not None:
-            self._companion.allow(True)
+        self._allowCompanion()
         if timeout is not None:
             result.addTimeout(timeout, self._reactor, self._tooLate)  # type: ignore[arg-type]
         return result
 
     def whenUp(self) -> Deferred[None]:
         """Fires when the camera is up: now, or as soon as it is."""
-        if self.state is CameraState.UP:
+        if self._usable:
             return succeed(None)
-        result: Deferred[None] = Deferred(self._waiting.remove)
+        result: Deferred[None] = Deferred(partial(_forget, self._waiting))
         self._waiting.append(result)
         return result
+
+    @property
+    def _usable(self) -> bool:
+        """
+        Can it be asked?  The state lags behind for a moment when a session ends.
+        """
+        return (
+            self.state is CameraState.UP
+            and self._dialogue is not None
+            and not self._dialogue.closed
+        )
 
     def disconnect(self) -> Deferred[None]:
         """
@@ -224,13 +247,13 @@ class Camera(Commands):
         """
         if not self._wanted:
             return succeed(None)
-        result: Deferred[None] = Deferred(self._parting.remove)
+        result: Deferred[None] = Deferred(partial(_forget, self._parting))
         self._parting.append(result)
         self.log.info("{name}: closing", name=self.name)
         self._machine.disconnect()
         if self._companion is None:
             return result
-        alone = self._companion.allow(False)
+        alone = self._companion.allow(None)
         return gatherResults([result, alone]).addCallback(lambda _: None)
 
     def statistics(self) -> Statistics:
@@ -293,7 +316,7 @@ class Camera(Commands):
         name: str,
         /,
         *,
-        allow: str = "move",
+        allow: Allow = "move",
         within: float | None = None,
         **parameters: object,
     ) -> Deferred[Answer]:
@@ -311,6 +334,7 @@ class Camera(Commands):
             L{SessionClosed} if the session ends before.  Cancel it to keep a
             command that waits from being sent.
         @raise WireError: this is no command that could be sent.
+        @raise ValueError: C{allow} or C{within} is out of the question.
         """
         try:
             demand(name, parameters, allow)
@@ -319,15 +343,9 @@ class Camera(Commands):
             login = self._login.parameters() if self._named else {}
         except TwistedcamError as problem:
             return fail(problem)
-        answer = self._dialogue.command(
+        return self._dialogue.command(
             name, parameters, login, ANSWER_WITHIN if within is None else within
         )
-        return answer.addErrback(self._refused)
-
-    def _refused(self, failure: Failure) -> Failure:
-        if isinstance(failure.value, LoginError):
-            self._login.refused(failure.value)
-        return failure
 
     def _tooLate(self, result: object, timeout: float) -> None:
         if self.state is CameraState.SEARCHING and self._lastReason is None:
@@ -340,7 +358,7 @@ class Camera(Commands):
 
     # What the machine asks for: see L{Backstage}.
 
-    def search(self) -> Deferred[Found]:
+    def _search(self) -> Deferred[Found]:
         """Look for the camera."""
         return self._discovery.find(
             self._deviceId,
@@ -349,8 +367,8 @@ class Camera(Commands):
             ciphers=self._ciphers,
         )
 
-    def sighted(self, found: Found) -> None:
-        """Note it, and adopt it if any would have done."""
+    def _sighted(self, found: Found) -> None:
+        """Note it, and tell."""
         self.found = found
         self.log.info(
             "{name}: found {deviceId} at {address}, {details}",
@@ -359,15 +377,8 @@ class Camera(Commands):
             address=found.address,
             details=found.details,
         )
-        if self._deviceId is None:
-            self._deviceId = found.deviceId
-            self.log.info(
-                "{name}: taking {deviceId}, as no other was asked for",
-                name=self.name,
-                deviceId=str(found.deviceId),
-            )
 
-    def openSession(
+    def _openSession(
         self,
         found: Found,
         connected: Callable[[], None],
@@ -392,6 +403,7 @@ class Camera(Commands):
             onStatus=self._statusObservers.tell,
             onAlarm=self._alarmObservers.tell,
             onFull=self._full,
+            onRefused=self._login.refused,
         )
         session.listen(COMMANDS, dialogue.received, dialogue.lost)
         session.listen(ALARMS, dialogue.alarmReceived, dialogue.alarmsLost)
@@ -421,7 +433,7 @@ class Camera(Commands):
     def _full(self, problem: CameraFull) -> None:
         self.log.warn("{name}: {problem}", name=self.name, problem=str(problem))
 
-    def entered(self, state: CameraState) -> None:
+    def _entered(self, state: CameraState) -> None:
         """Tell the story."""
         self.log.info(
             "{name}: {old} -> {new}",
@@ -431,8 +443,17 @@ class Camera(Commands):
         )
         self.state = state
 
-    def up(self) -> None:
+    def _up(self) -> None:
         """Tell those who wait, and those who watch."""
+        if self._deviceId is None and self.found is not None:
+            # Not before: whoever merely answered the search may be nobody.
+            self._deviceId = self.found.deviceId
+            self.log.info(
+                "{name}: taking {deviceId}, as no other was asked for",
+                name=self.name,
+                deviceId=str(self._deviceId),
+            )
+        self._allowCompanion()
         waiting, self._waiting = self._waiting, []
         self.video.up()
         self.audio.up()
@@ -440,7 +461,7 @@ class Camera(Commands):
         for result in waiting:
             result.callback(None)
 
-    def lost(self, reason: Reason, delay: float) -> None:
+    def _lost(self, reason: Reason, delay: float) -> None:
         """Tell those who watch."""
         self._lastReason = reason
         self.log.warn(
@@ -451,9 +472,9 @@ class Camera(Commands):
         )
         self._lostObservers.tell(reason, delay)
 
-    def stopped(self) -> None:
+    def _stopped(self) -> None:
         """Forget the camera, and tell those who wait."""
-        self.entered(CameraState.STOPPED)
+        self._entered(CameraState.STOPPED)
         self._wanted = False
         self.found = None
         self._dialogue = self._session = None
@@ -467,3 +488,9 @@ class Camera(Commands):
             result.errback(Disconnected(f"{self.name} was disconnected"))
         for done in parting:
             done.callback(None)
+
+
+def _forget(waiting: list[Deferred[None]], one: Deferred[None]) -> None:
+    """Somebody waits no longer; he may have been told already."""
+    if one in waiting:
+        waiting.remove(one)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 
 from .answers import ImageSettings, Recording, Status, Users, WifiNetwork
+from .consent import Allow
 from .errors import CommandFailed
 from .reactors import DatagramReactor
 from .session.dialogue import Answer
@@ -65,7 +66,7 @@ class Commands:
         name: str,
         /,
         *,
-        allow: str = "move",
+        allow: Allow = "move",
         within: float | None = None,
         **parameters: object,
     ) -> Deferred[Answer]:
@@ -112,6 +113,9 @@ class Commands:
             reply = await self._ask(
                 "get_record_file", PageSize=PAGE_SIZE, PageIndex=page
             )
+            if reply.number("PageIndex") not in (None, page):
+                # The late answer to an earlier command, whose place it took.
+                raise CommandFailed("the camera's answers are out of step: ask again")
             found = Recording.listFromReply(reply)
             recordings += found
             if page + 1 >= (reply.number("PageCount") or 0) or not found:
@@ -236,13 +240,13 @@ class Commands:
         )
         return answer.addCallback(_nothing)
 
-    def reboot(self, *, allow: str = "") -> Deferred[None]:
+    def reboot(self, *, allow: Allow = "write") -> Deferred[None]:
         """
         Restart the camera.
 
         @param allow: has to be C{"dangerous"}.
         """
-        return self.call("reboot", allow=allow or "write").addCallback(_nothing)
+        return self.call("reboot", allow=allow).addCallback(_nothing)
 
 
 def _preset(number: int) -> int:

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from .errors import AlreadyStarted, Disconnected
 from .streams import Stream
+from .wire.deviceid import DeviceId
 
 if TYPE_CHECKING:
     from .camera import Camera
@@ -25,7 +26,7 @@ class Companion:
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
         self._watched = False
-        self._allowed = False
+        self._allowed: DeviceId | None = None
         camera.video.onWanted = self._watch
 
     @property
@@ -33,13 +34,14 @@ class Companion:
         """The stream."""
         return self._camera.video
 
-    def allow(self, allowed: bool) -> Deferred[None]:
+    def allow(self, deviceId: DeviceId | None) -> Deferred[None]:
         """
         Is the camera wanted at all?
 
+        @param deviceId: who it is, if so.
         @return: fires when the second session is where it should be.
         """
-        self._allowed = allowed
+        self._allowed = deviceId
         return self._pursue()
 
     def _watch(self, watched: bool) -> None:
@@ -47,14 +49,15 @@ class Companion:
         self._pursue()
 
     def _pursue(self) -> Deferred[None]:
-        if self._watched and self._allowed:
+        if self._watched and self._allowed is not None:
+            self._camera.identify(self._allowed)
             # Should it be parting, it is asked again when that is done.
             self._camera.connect().addErrback(self._notNow)
             return succeed(None)
         return self._camera.disconnect().addCallback(self._parted)
 
     def _parted(self, nothing: None) -> None:
-        if self._watched and self._allowed:
+        if self._watched and self._allowed is not None:
             self._pursue()
 
     def _notNow(self, failure: Failure) -> None:

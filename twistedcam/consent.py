@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import Literal
 
 from .errors import ConsentRequired
 
@@ -89,7 +90,11 @@ def riskOf(name: str, parameters: Mapping[str, object]) -> Risk:
     return Risk.WRITE if name in _WRITE else Risk.DANGEROUS
 
 
-def demand(name: str, parameters: Mapping[str, object], allow: str) -> None:
+#: How far a caller agrees.
+Allow = Literal["move", "write", "dangerous"]
+
+
+def demand(name: str, parameters: Mapping[str, object], allow: Allow) -> None:
     """
     Check that the caller agrees.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
@@ -26,7 +26,7 @@ from twisted.logger import Logger
 from .errors import Disconnected, WireError
 from .lan import Address, LanPorts, Link, localInterfaces
 from .observers import Observers
-from .reactors import DatagramReactor
+from .reactors import AnyReactor, DatagramReactor, datagrams
 from .tally import Tally
 from .trace import Trace, guarded
 from .wire import dh, pppp
@@ -122,6 +122,11 @@ class _Waiter:
             self.fallback.cancel()
 
 
+def _checked(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Addresses as they can be sent to."""
+    return tuple(str(IPv4Address(address)) for address in addresses)
+
+
 class Discovery:
     """
     The searcher.  It holds ports only while somebody waits.
@@ -134,7 +139,7 @@ class Discovery:
 
     def __init__(
         self,
-        reactor: DatagramReactor,
+        reactor: AnyReactor,
         *,
         interfaces: Callable[[], Iterable[IPv4Interface]] = localInterfaces,
         searchAddresses: Sequence[str] = (),
@@ -151,8 +156,11 @@ class Discovery:
         @param dhPort: the cameras' DH port.
         @param lanPort: the cameras' LAN_SEARCH port.
         @param trace: sees every datagram, deciphered.
+        @raise ValueError: an address is none.
         """
-        self.localAddress = localAddress
+        reactor = datagrams(reactor)
+        searchAddresses = _checked(searchAddresses)
+        self.localAddress = localAddress and str(IPv4Address(localAddress))
         self._reactor = reactor
         self._dhPort = dhPort
         self._lanPort = lanPort
@@ -171,10 +179,11 @@ class Discovery:
         )
 
     @classmethod
-    def shared(cls, reactor: DatagramReactor) -> Discovery:
+    def shared(cls, reactor: AnyReactor) -> Discovery:
         """
         The searcher of this reactor, with the defaults; made when nobody has one.
         """
+        reactor = datagrams(reactor)
         if (discovery := cls._shared.get(reactor)) is None:
             # A simulated machine has its own.
             interfaces = getattr(reactor, "interfaces", localInterfaces)
@@ -208,7 +217,10 @@ class Discovery:
         @param pinned: the camera can be at C{address} only.
         @param ciphers: private obfuscations to ask under, besides the known ones.
         @return: fires with the camera.  Cancel it to give up.
+        @raise ValueError: C{address} is none.
         """
+        if address is not None:
+            address = str(IPv4Address(address))
         waiter = _Waiter(
             deviceId,
             address,
@@ -228,11 +240,17 @@ class Discovery:
 
         @param addresses: ask there as well.
         @return: fires with everybody who answered, in that order.
+        @raise ValueError: an address is none.
         """
+        addresses = _checked(addresses)
         found: dict[tuple[DeviceId, str], Found] = {}
-        unsubscribe = self.onFound(
-            lambda one: found.__setitem__((one.sessionId, one.address), one)
-        )
+
+        def add(one: Found) -> None:
+            key = (one.sessionId, one.address)
+            if key in found or len(found) < MAX_SIGHTINGS:
+                found[key] = one
+
+        unsubscribe = self.onFound(add)
 
         def done() -> None:
             end()

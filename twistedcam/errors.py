@@ -1,5 +1,6 @@
 """
-Everything that twistedcam raises on purpose.
+What twistedcam raises on purpose; errors of containers and of recordings stand where
+those are made.
 """
 
 from __future__ import annotations
@@ -40,10 +41,6 @@ class ConfigError(TwistedcamError):
 
 class AlreadyStarted(TwistedcamError):
     """Somebody started what is running: stop it first."""
-
-
-class NotFound(TwistedcamError):
-    """No camera answered in time, or the search was given up."""
 
 
 class SessionClosed(TwistedcamError):

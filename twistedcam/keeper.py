@@ -69,13 +69,13 @@ class Keeper(Protocol):
 class Backstage(Protocol):
     """What the machine needs done."""
 
-    def search(self) -> Deferred[Found]:
+    def _search(self) -> Deferred[Found]:
         """Look for the camera."""
 
-    def sighted(self, found: Found) -> None:
+    def _sighted(self, found: Found) -> None:
         """It was found."""
 
-    def openSession(
+    def _openSession(
         self,
         found: Found,
         connected: Callable[[], None],
@@ -83,16 +83,16 @@ class Backstage(Protocol):
     ) -> CameraSession:
         """Begin a session with it."""
 
-    def entered(self, state: CameraState) -> None:
+    def _entered(self, state: CameraState) -> None:
         """The camera is in another state now."""
 
-    def up(self) -> None:
+    def _up(self) -> None:
         """The camera can be used."""
 
-    def lost(self, reason: Reason, delay: float) -> None:
+    def _lost(self, reason: Reason, delay: float) -> None:
         """The camera is lost; the next try is in C{delay} seconds."""
 
-    def stopped(self) -> None:
+    def _stopped(self) -> None:
         """Everything is freed: forget the camera."""
 
 
@@ -127,18 +127,20 @@ def _build() -> Callable[[Core], Keeper]:
     machine = TypeMachineBuilder(Keeper, Core)
 
     def search(keeper: Keeper, core: Core) -> Deferred[None]:
-        core.backstage.entered(CameraState.SEARCHING)
-        return core.backstage.search().addCallbacks(keeper._found, givenUp)
+        core.backstage._entered(CameraState.SEARCHING)
 
-    def givenUp(failure: Failure) -> None:
-        """By us, or by the searcher being stopped: nothing is left to do."""
-        failure.trap(CancelledError, Disconnected)
+        def givenUp(failure: Failure) -> None:
+            """By us, or because somebody has stopped the searcher."""
+            if failure.trap(CancelledError, Disconnected) is Disconnected:
+                keeper._closed(Reason.NO_SEARCHER)
+
+        return core.backstage._search().addCallbacks(keeper._found, givenUp)
 
     def wait(keeper: Keeper, core: Core, reason: Reason) -> IDelayedCall:
         delay = core.nextDelay()
-        core.backstage.lost(reason, delay)
         core.session = core.upSince = None
-        core.backstage.entered(CameraState.WAITING)
+        core.backstage._entered(CameraState.WAITING)
+        core.backstage._lost(reason, delay)
         return core.clock.callLater(delay, keeper._retry)
 
     stopped = machine.state("Stopped")
@@ -158,22 +160,24 @@ def _build() -> Callable[[Core], Keeper]:
     def open(
         keeper: Keeper, core: Core, searching: Deferred[None], found: Found
     ) -> None:
-        core.backstage.sighted(found)
-        core.backstage.entered(CameraState.CONNECTING)
-        core.session = core.backstage.openSession(
+        core.backstage._sighted(found)
+        core.backstage._entered(CameraState.CONNECTING)
+        core.session = core.backstage._openSession(
             found, keeper._connected, keeper._closed
         )
+
+    searching.upon(Keeper._closed, nodata=True).to(waiting).returns(None)
 
     @searching.upon(Keeper.disconnect).to(stopped)
     def giveUp(keeper: Keeper, core: Core, searching: Deferred[None]) -> None:
         searching.cancel()
-        core.backstage.stopped()
+        core.backstage._stopped()
 
     @connecting.upon(Keeper._connected).to(up)
     def use(keeper: Keeper, core: Core) -> None:
         core.upSince = core.clock.seconds()
-        core.backstage.entered(CameraState.UP)
-        core.backstage.up()
+        core.backstage._entered(CameraState.UP)
+        core.backstage._up()
 
     connecting.upon(Keeper._closed).to(waiting).returns(None)
     up.upon(Keeper._closed).to(waiting).returns(None)
@@ -182,12 +186,12 @@ def _build() -> Callable[[Core], Keeper]:
     @waiting.upon(Keeper.disconnect).to(stopped)
     def waitNoMore(keeper: Keeper, core: Core, timer: IDelayedCall) -> None:
         timer.cancel()
-        core.backstage.stopped()
+        core.backstage._stopped()
 
     @connecting.upon(Keeper.disconnect).to(stopping)
     @up.upon(Keeper.disconnect).to(stopping)
     def stop(keeper: Keeper, core: Core) -> None:
-        core.backstage.entered(CameraState.STOPPING)
+        core.backstage._entered(CameraState.STOPPING)
         assert core.session is not None
         core.session.stop()
 
@@ -196,7 +200,7 @@ def _build() -> Callable[[Core], Keeper]:
     @stopping.upon(Keeper._closed).to(stopped)
     def allDone(keeper: Keeper, core: Core, reason: Reason) -> None:
         core.session = core.upSince = None
-        core.backstage.stopped()
+        core.backstage._stopped()
 
     return machine.build()
 

@@ -5,11 +5,19 @@ Callbacks that others may register.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, ParamSpec
 
 from twisted.logger import Logger
 
 P = ParamSpec("P")
+
+
+@dataclass(eq=False)
+class _Entry(Generic[P]):
+    """The same callback may be registered twice: these can be told apart."""
+
+    callback: Callable[P, object]
 
 
 class Observers(Generic[P]):
@@ -21,24 +29,32 @@ class Observers(Generic[P]):
     log = Logger()
 
     def __init__(self) -> None:
-        self._callbacks: list[Callable[P, object]] = []
+        self._entries: list[_Entry[P]] = []
 
     def add(self, callback: Callable[P, object]) -> Callable[[], None]:
         """
         Register.
 
-        @return: call it, once, to unregister.
+        @return: call it to unregister; once more does no harm.
         """
-        self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback)
+        entry = _Entry(callback)
+        self._entries.append(entry)
+
+        def remove() -> None:
+            if entry in self._entries:
+                self._entries.remove(entry)
+
+        return remove
 
     def __len__(self) -> int:
-        return len(self._callbacks)
+        return len(self._entries)
 
     def tell(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Call everybody."""
-        for callback in self._callbacks[:]:
+        for entry in self._entries[:]:
+            if entry not in self._entries:
+                continue  # unregistered by one of those before
             try:
-                callback(*args, **kwargs)
+                entry.callback(*args, **kwargs)
             except Exception:
-                self.log.failure("{callback} failed", callback=callback)
+                self.log.failure("{callback} failed", callback=entry.callback)

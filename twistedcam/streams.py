@@ -9,6 +9,7 @@ and after each reconnect; those who watch notice a gap, and nothing else.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from threading import get_ident
 from typing import Any, Self
 
 from twisted.internet.defer import Deferred
@@ -49,6 +50,7 @@ class Frames(AsyncIterator[Frame]):
         @param view: joins the stream; gets what is to be called with news.
         """
         self._open = False
+        self._thread = get_ident()
         self._waiting = waiting = list[Deferred[None]]()
 
         # The stream must not hold the iterator, but those who wait may hold it.
@@ -63,8 +65,11 @@ class Frames(AsyncIterator[Frame]):
         self._open = True
 
     def __del__(self) -> None:
-        if self._open:
+        # Garbage is collected in whichever thread makes it.
+        if self._open and get_ident() == self._thread:
             self._viewer.close()
+        elif self._open:
+            self._viewer.abandoned = True
 
     @property
     def skips(self) -> int:
@@ -239,8 +244,12 @@ class Stream:
                 self._request()
 
     def _left(self) -> None:
-        if self._running and not self._fanout.audience and self._lingering is None:
+        if not self._running or self._fanout.audience or self._lingering is not None:
+            return
+        if self._up:
             self._lingering = self._clock.callLater(LINGER, self._stop)
+        else:
+            self._stop()  # there is nobody to tell
 
     def _stop(self) -> None:
         self._lingering = None

@@ -83,8 +83,7 @@ class Ask(door.SearchOptions):
         """Find a password, in the file, the environment, or the owner's head."""
         super().postOptions()
         self["password"] = door.password(self["password-file"])
-        # Closed, as a daemon's is, it is None.
-        if self["password"] is None and sys.stdin is not None and sys.stdin.isatty():
+        if self["password"] is None and somebodyTypes():
             self["password"] = getpass("Password: ")
 
     async def run(self, reactor: DatagramReactor) -> int:
@@ -337,6 +336,14 @@ class Reboot(Ask):
 
     async def ask(self, reactor: DatagramReactor, camera: Camera) -> None:
         await camera.reboot(allow="dangerous")
+
+
+def somebodyTypes() -> bool:
+    """Is there a terminal to ask at?"""
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:  # closed
+        return False
 
 
 def assignments(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..errors import AlreadyStarted
+from ..reactors import AnyReactor, datagrams
 from ..wire.cipher import Cipher
 from ..wire.deviceid import DeviceId
 from ..wire.dh import encode
@@ -25,7 +26,7 @@ from .reception import Reception
 from .report import Nameplate, Reporter
 from .session import Session
 from .state import State
-from .world import Address, Reactor, Timer
+from .world import Address, Timer
 
 
 class EmulatedCamera:
@@ -48,7 +49,7 @@ class EmulatedCamera:
 
     def __init__(
         self,
-        reactor: Reactor,
+        reactor: AnyReactor,
         deviceId: DeviceId | str,
         *,
         doors: Doors,
@@ -78,6 +79,7 @@ class EmulatedCamera:
         @raise ValueError: this firmware knows no virtual ids, or no H.265, or there
             is no such C{codec}, C{fps} or C{bitrate}.
         """
+        reactor = datagrams(reactor)
         self.deviceId = _asId(deviceId)
         self.firmware = firmware
         self.onSession: Callable[[Session], object] | None = None

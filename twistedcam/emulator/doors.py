@@ -14,9 +14,10 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
 from ..errors import AlreadyStarted
+from ..reactors import AnyReactor, datagrams
 from ..wire.dh import DH_PORT
 from ..wire.pppp import LAN_PORT
-from .world import Address, Reactor, hostOf
+from .world import Address, hostOf
 
 #: Bytes that a camera reads of one datagram at the DH port.
 DH_BUFFER = 0x578
@@ -76,13 +77,13 @@ class Doors:
 
     def __init__(
         self,
-        reactor: Reactor,
+        reactor: AnyReactor,
         interface: str = "",
         dhPort: int = DH_PORT,
         lanPort: int = LAN_PORT,
         addressFor: Callable[[str], str] | None = None,
     ) -> None:
-        self._reactor = reactor
+        self._reactor = datagrams(reactor)
         self.interface = interface
         self.dhPort = dhPort
         self.lanPort = lanPort

@@ -5,39 +5,16 @@ What the emulator needs from the outside: addresses, a reactor, timers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
-from twisted.internet.protocol import DatagramProtocol
+
+from ..reactors import DatagramReactor as Reactor
+
+__all__ = ["Address", "Reactor", "Timer", "hostOf"]
 
 #: Host and port of a UDP peer.
 Address = tuple[str, int]
-
-
-class Reactor(Protocol):
-    """
-    The parts of L{IReactorTime <twisted.internet.interfaces.IReactorTime>} and
-    L{IReactorUDP <twisted.internet.interfaces.IReactorUDP>} that a camera lives
-    on.  The real reactors have them, and so has a host of a simulated network.
-    """
-
-    def seconds(self) -> float:
-        """The time, in seconds since no matter when."""
-
-    def callLater(
-        self, delay: float, callable: Callable[..., object], /, *args: object
-    ) -> IDelayedCall:
-        """Call C{callable} in C{delay} seconds."""
-
-    def listenUDP(
-        self,
-        port: int,
-        protocol: DatagramProtocol,
-        interface: str = "",
-        maxPacketSize: int = 8192,
-    ) -> IListeningPort:
-        """Open a UDP port; 0 means any that is free."""
 
 
 def hostOf(port: IListeningPort) -> IPv4Address:

@@ -30,6 +30,8 @@ class Viewer:
     One viewer's queue.
 
     @ivar skips: how often he was too slow.
+    @ivar abandoned: set it, from any thread, to have the queue closed at the next
+        frame.
     """
 
     log = Logger()
@@ -42,6 +44,7 @@ class Viewer:
         maxBytes: int,
     ) -> None:
         self.skips = 0
+        self.abandoned = False
         self._wake = wake
         self._leave = leave
         self._maxFrames = maxFrames
@@ -73,6 +76,8 @@ class Viewer:
 
     def put(self, frame: Frame) -> None:
         """For the fan-out: queue a frame, or skip."""
+        if self.abandoned:
+            self.close()
         if self._closed:
             return  # by somebody who was told of this frame before him
         if self._skipping:
@@ -122,8 +127,10 @@ class Fanout:
     def publish(self, frame: Frame) -> None:
         """A new frame, for everybody."""
         self._remember(frame)
+        # Whoever joins while others are told has it from the cache already.
+        viewers = self._viewers[:]
         self._observers.tell(frame)
-        for viewer in self._viewers[:]:
+        for viewer in viewers:
             viewer.put(frame)
 
     def forget(self) -> None:
@@ -140,7 +147,7 @@ class Fanout:
         Have C{callback} called with each frame, from the cached ones on, or else
         from the next keyframe; it has to be quick.  What it raises is logged.
 
-        @return: call it, once, to unsubscribe.
+        @return: call it to unsubscribe.
         """
         begun = False
 

@@ -4,7 +4,7 @@ One picture, or one packet of sound.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -24,7 +24,7 @@ class Codec(Enum):
         return self in (Codec.H264, Codec.H265, Codec.MJPEG)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Frame:
     """
     A picture (an access unit of H.264 or H.265 with start codes, or a JPEG), or a
@@ -43,7 +43,7 @@ class Frame:
     """
 
     codec: Codec
-    data: bytes
+    data: bytes = field(repr=False)
     keyframe: bool
     time: float
     number: int

@@ -155,9 +155,14 @@ class Receiver:
 
     def takeAcknowledgements(self) -> list[list[int]]:
         """
-        What is to be acknowledged now: sorted, in portions that fit one packet.
+        What is to be acknowledged now, in portions that fit one packet: sorted as
+        they were sent, since an acknowledgement makes a camera send everything
+        before it again.
         """
-        indices = sorted(set(self.unacknowledged))
+        behind = self._expected - _HALF
+        indices = sorted(
+            set(self.unacknowledged), key=lambda index: (index - behind) & _MASK
+        )
         self.unacknowledged.clear()
         return [indices[i : i + MAX_ACKS] for i in range(0, len(indices), MAX_ACKS)]
 

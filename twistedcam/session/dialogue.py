@@ -23,6 +23,7 @@ from ..errors import (
     CommandError,
     CommandFailed,
     CommandTimeout,
+    LoginError,
     LoginLocked,
     LoginRejected,
     NotSupported,
@@ -98,6 +99,7 @@ class Dialogue:
         onStatus: Callable[[cgi.Reply], None] = lambda reply: None,
         onAlarm: Callable[[int], None] = lambda kind: None,
         onFull: Callable[[CameraFull], None] = lambda problem: None,
+        onRefused: Callable[[LoginError], None] = lambda problem: None,
     ) -> None:
         """
         @param write: sends bytes on channel 0; its result fails if the camera does
@@ -106,6 +108,7 @@ class Dialogue:
         @param onAlarm: gets the kind of an alarm.
         @param onFull: told that the camera will close the session, because it
             serves as many clients as it can.
+        @param onRefused: told that a login was refused, before anybody else.
         """
         self.unclaimed = 0
         self._clock = clock
@@ -113,6 +116,7 @@ class Dialogue:
         self._onStatus = onStatus
         self._onAlarm = onAlarm
         self._onFull = onFull
+        self._onRefused = onRefused
         self._reader = cgi.RecordReader()
         self._alarms = cgi.RecordReader()
         self._waiting: deque[_Command] = deque()
@@ -124,6 +128,11 @@ class Dialogue:
     def skipped(self) -> int:
         """Bytes that belonged to no record."""
         return self._reader.skipped
+
+    @property
+    def closed(self) -> bool:
+        """Is it over?  Then every command fails at once."""
+        return self._closed is not None
 
     def command(
         self,
@@ -142,7 +151,10 @@ class Dialogue:
             session ended with.  Cancelling it keeps a waiting command from being
             sent; one that was sent is obeyed all the same.
         @raise WireError: this is no command that could be sent.
+        @raise ValueError: C{within} is no time.
         """
+        if not 0 <= within < float("inf"):
+            raise ValueError(f"within is a number of seconds, not {within!r}")
         record = cgi.encodeCommand(name, parameters, login)
         if self._closed is not None:
             return fail(self._closed)
@@ -231,12 +243,21 @@ class Dialogue:
         if command is not self._current:
             return
         self._finish()
+        if isinstance(answer, LoginError):
+            self._refuse(answer)
         if not command.abandoned:
             if isinstance(answer, BaseException):
                 command.result.errback(answer)
             else:
                 command.result.callback(answer)
         self._next()
+
+    def _refuse(self, problem: LoginError) -> None:
+        """Those that wait carry the same login: it must not be tried again."""
+        self._onRefused(problem)
+        waiting, self._waiting = self._waiting, deque()
+        for command in waiting:
+            command.result.errback(problem)
 
     def _finish(self) -> _Command | None:
         """Take the present command off the stage."""

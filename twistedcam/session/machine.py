@@ -72,6 +72,7 @@ class Reason(Enum):
     REFUSED = "its port is gone"
     UNDELIVERED = "does not acknowledge what we send"
     NO_PORT = "no port to be had on this machine"
+    NO_SEARCHER = "the search was stopped"
     STOPPED = "stopped"
 
 
@@ -157,7 +158,11 @@ class Wire(Protocol):
 
 @dataclass
 class Core:
-    """What all transitions share."""
+    """
+    What all transitions share.
+
+    @ivar deviceId: what to echo.
+    """
 
     clock: Timers
     deviceId: DeviceId

@@ -112,7 +112,8 @@ class CameraSession(DatagramProtocol):
         self._alives = 0
         self._listeners: list[Listener] = [(ignore, ignore)] * drw.CHANNELS
         self._channels: Channels | None = None
-        self._machine = SessionMachine(Core(reactor, deviceId, self))
+        self._core = Core(reactor, deviceId, self)
+        self._machine = SessionMachine(self._core)
         self._control: dict[int, Callable[[], None]] = {
             pppp.P2P_RDY: self._machine.ready,
             pppp.TRY_LAN_TCP: self._machine.tcpOffered,
@@ -313,6 +314,7 @@ class CameraSession(DatagramProtocol):
                 port=addr[1],
                 cipher=cipher.label,
             )
+            self._core.deviceId = message.deviceId  # in the form that it came in
             self._cipher = cipher
             self._decipher = None if cipher.plain else cipher.decipher
             self.lastHeard = self._reactor.seconds()
@@ -342,7 +344,7 @@ class CameraSession(DatagramProtocol):
         or forgot us.  Only a bound port hears of that, and only about packets of
         its own, so there is no need to wait for seven seconds of silence.
         """
-        if self._bound:
+        if self._bound and self.state in (State.CONNECTED, State.CLOSING):
             self._machine.refused()
 
     def stopProtocol(self) -> None:
@@ -401,7 +403,7 @@ class CameraSession(DatagramProtocol):
         self.lastSent = now = self._reactor.seconds()
         if self._trace is not None:
             self._trace(now, True, target, clear)
-        if self._port is None:
+        if self._port is None or self.state is State.CLOSED:
             return  # refused, and about to hear of it
         try:
             self.transport.write(

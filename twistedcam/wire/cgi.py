@@ -98,6 +98,7 @@ CODES: dict[str, int] = {
     "upgrade_htmls": 0x602F,
     "upgrade_firmware": 0x6030,
     "audiostream": 0x6031,
+    "set_iic": 0x6031,
     "get_iic": 0x6032,
     "get_alarmlog": 0x6033,
     "set_alarmlogclr": 0x6034,
@@ -159,7 +160,9 @@ Value = int | str | list[int | str]
 _COMMAND_NAME = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _SECRET = re.compile(
-    r"pwd|pass?|psk|key(?!frame)|token|ddns|mail|ftp|user\d", re.IGNORECASE
+    r"pwd|pass?|psk|key(?!frame)|token|secret|auth(?!type)|credential|_url|ddns|mail"
+    r"|ftp|user\d",
+    re.IGNORECASE,
 )
 _STATEMENT = re.compile(
     r"\s*(?:var\s+)?([A-Za-z_]\w{0,63})(?:\[(\d{1,9})\])?\s*=(.*)", re.ASCII

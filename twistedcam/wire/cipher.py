@@ -165,12 +165,13 @@ def recognise(
         datagram of a known type (for a PUNCH_PKT or P2P_RDY: with a device id in
         it), and the deciphered datagram; L{None} if there is none.
     """
-    for cipher in ciphers:
+    choice = tuple(ciphers)
+    for cipher in choice:
         # The first ciphered byte is the same for every packet under a key.
         if datagram[:1] != cipher.encipher(_FIRST):
             continue
         clear = cipher.decipher(datagram)
-        if _plausible(clear):
+        if _plausible(clear, guessing=len(choice) > 1):
             return cipher, clear
     return None
 
@@ -178,14 +179,15 @@ def recognise(
 _FIRST = bytes((MAGIC,))
 
 
-def _plausible(clear: bytes) -> bool:
+def _plausible(clear: bytes, guessing: bool) -> bool:
+    """Is it a packet?  With many keys to choose from, no oddity is accepted."""
     try:
         kind, end = unframe(clear)
         if kind in (PUNCH_PKT, P2P_RDY):
             DeviceId.fromBytes(clear[:end], HEADER.size, SIZE)
     except WireError:
         return False
-    return kind in NAMES and not any(clear[end:])
+    return kind in NAMES and not (guessing and any(clear[end:]))
 
 
 def joined(ciphers: Sequence[Cipher], more: Sequence[Cipher]) -> tuple[Cipher, ...]:

@@ -14,7 +14,7 @@ detour through objects.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from struct import error as StructError
 
@@ -52,7 +52,7 @@ class Drw:
 
     channel: int
     index: int
-    payload: bytes
+    payload: bytes = field(repr=False)  # may hold a login
 
 
 @dataclass(frozen=True, slots=True)
