@@ -46,7 +46,7 @@ class FanoutCase(SynchronousTestCase):
     def setUp(self) -> None:
         """Nobody watches yet."""
         self.left = 0
-        self.fanout = Fanout(self.oneLeft)
+        self.fanout = Fanout(left=self.oneLeft)
         self.number = 0
 
     def oneLeft(self) -> None:

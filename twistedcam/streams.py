@@ -113,7 +113,57 @@ class Frames(AsyncIterator[Frame]):
         raise StopAsyncIteration
 
 
-class Stream:
+class Joinable:
+    """
+    Frames that anybody may join.  Subclasses are told who comes and goes.
+    """
+
+    def __init__(self) -> None:
+        self._fanout = Fanout(self._joined, self._left)
+
+    def subscribe(self, callback: Callable[[Frame], object]) -> Callable[[], None]:
+        """
+        Have C{callback} called with each frame, beginning at a keyframe.  It has
+        to be quick: see L{frames} and L{view} otherwise.
+
+        @return: call it to unsubscribe.
+        """
+        return self._fanout.subscribe(callback)
+
+    def view(
+        self,
+        wake: Callable[[], None],
+        maxFrames: int = QUEUE_FRAMES,
+        maxBytes: int = QUEUE_BYTES,
+    ) -> Viewer:
+        """
+        A queue of one's own: see L{Fanout.view}.
+        """
+        return self._fanout.view(wake, maxFrames, maxBytes)
+
+    def frames(self) -> Frames:
+        """
+        The frames, beginning at a keyframe; whoever is too slow skips to a later
+        one, which is marked with a gap.  Break out of the loop, or close the
+        iterator, to leave.
+        """
+        return Frames(self.view)
+
+    @property
+    def audience(self) -> int:
+        """How many watch."""
+        return self._fanout.audience
+
+    def _joined(self) -> None:
+        """Somebody has joined."""
+        raise NotImplementedError
+
+    def _left(self) -> None:
+        """Somebody has left."""
+        raise NotImplementedError
+
+
+class Stream(Joinable):
     """
     Pictures, or sound, of one camera.
 
@@ -140,6 +190,7 @@ class Stream:
         @param ask: asks the camera to begin; fails if it is not up.
         @param end: tells it to stop.
         """
+        super().__init__()
         self.onWanted: Callable[[bool], None] = lambda wanted: None
         self.requests = 0
         self.bytes = 0
@@ -148,7 +199,6 @@ class Stream:
         self._name = name
         self._ask = ask
         self._end = end
-        self._fanout = Fanout(self._left)
         self._running = False
         self._up = False
         self._asking = False
@@ -156,50 +206,6 @@ class Stream:
         self._lastFrame = float("-inf")
         self._quiet: IDelayedCall | None = None
         self._lingering: IDelayedCall | None = None
-
-    # Watching.
-
-    def subscribe(self, callback: Callable[[Frame], object]) -> Callable[[], None]:
-        """
-        Have C{callback} called with each frame, beginning at a keyframe.  It has
-        to be quick: see L{frames} and L{view} otherwise.
-
-        @return: call it, once, to unsubscribe.
-        """
-        unsubscribe = self._fanout.subscribe(callback)
-        self._joined()
-
-        def leave() -> None:
-            unsubscribe()
-            self._left()
-
-        return leave
-
-    def view(
-        self,
-        wake: Callable[[], None],
-        maxFrames: int = QUEUE_FRAMES,
-        maxBytes: int = QUEUE_BYTES,
-    ) -> Viewer:
-        """
-        A queue of one's own: see L{Fanout.view}.
-        """
-        viewer = self._fanout.view(wake, maxFrames, maxBytes)
-        self._joined()
-        return viewer
-
-    def frames(self) -> Frames:
-        """
-        The frames, beginning at a keyframe; whoever is too slow skips to a later
-        one, which is marked with a gap.  Break out of the loop, or close the
-        iterator, to leave.
-        """
-        return Frames(self.view)
-
-    @property
-    def audience(self) -> int:
-        """How many watch."""
-        return self._fanout.audience
 
     @property
     def last(self) -> Frame | None:
@@ -313,42 +319,16 @@ class Stream:
             self._stop()
 
 
-class SoundStream:
+class SoundStream(Joinable):
     """
     A camera's sound as AAC, decoded and encoded once for all who listen.
     """
 
     def __init__(self, audio: Stream) -> None:
+        super().__init__()
         self._audio = audio
-        self._fanout = Fanout(self._left)
         self._converter: SoundConverter | None = None
         self._unsubscribe: Callable[[], None] | None = None
-
-    def subscribe(self, callback: Callable[[Frame], object]) -> Callable[[], None]:
-        """
-        Have C{callback} called with each frame; it has to be quick.
-
-        @return: call it, once, to unsubscribe.
-        """
-        unsubscribe = self._fanout.subscribe(callback)
-        self._joined()
-
-        def leave() -> None:
-            unsubscribe()
-            self._left()
-
-        return leave
-
-    def view(
-        self,
-        wake: Callable[[], None],
-        maxFrames: int = QUEUE_FRAMES,
-        maxBytes: int = QUEUE_BYTES,
-    ) -> Viewer:
-        """A queue of one's own: see L{Fanout.view}."""
-        viewer = self._fanout.view(wake, maxFrames, maxBytes)
-        self._joined()
-        return viewer
 
     def _joined(self) -> None:
         if self._unsubscribe is None:

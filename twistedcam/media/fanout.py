@@ -113,11 +113,17 @@ class Fanout:
     @ivar last: the newest keyframe, or L{None}.
     """
 
-    def __init__(self, left: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        joined: Callable[[], None] = lambda: None,
+        left: Callable[[], None] = lambda: None,
+    ) -> None:
         """
-        @param left: called when a viewer has closed his queue.
+        @param joined: called when somebody has joined.
+        @param left: called when somebody has left.
         """
         self.last: Frame | None = None
+        self._oneJoined = joined
         self._oneLeft = left
         self._observers: Observers[[Frame]] = Observers()
         self._viewers: list[Viewer] = []
@@ -162,7 +168,15 @@ class Fanout:
         alone.add(tell)
         for frame in self._cache[:]:
             alone.tell(frame)
-        return unsubscribe
+        self._oneJoined()
+
+        def leave() -> None:
+            before = len(self._observers)
+            unsubscribe()
+            if len(self._observers) < before:
+                self._oneLeft()
+
+        return leave
 
     def view(
         self,
@@ -181,6 +195,7 @@ class Fanout:
         if len(self._cache) < maxFrames and self._cached < maxBytes:
             for frame in self._cache:
                 viewer.put(frame)
+        self._oneJoined()
         return viewer
 
     @property
