@@ -998,10 +998,10 @@ class LoopbackTests(TestCase):
         first = Doors(reactor, "127.0.0.1", 0, 0)
         first.open()
         second = Doors(reactor, "127.0.0.1", 0, first.lanPort)
-        self.assertRaises(CannotListenError, second.open)
-        yield second.close()
-        yield first.close()
         # Twisted leaves the socket that it could not bind to the collector.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
+            self.assertRaises(CannotListenError, second.open)
             gc.collect()
+        yield second.close()
+        yield first.close()

@@ -71,8 +71,9 @@ def nalUnits(data: bytes) -> Iterator[bytes]:
 def isKeyframe(codec: Codec, data: bytes) -> bool:
     """Can a decoder start with this frame?"""
     if codec is Codec.H264:
-        # A slice of an IDR picture.
-        return any(nal & 0x1F == 5 for nal in _firstBytes(data))
+        # Is the first slice (types 1 to 5) one of an IDR picture?
+        slices = (nal & 0x1F for nal in _firstBytes(data) if 1 <= nal & 0x1F <= 5)
+        return next(slices, 0) == 5
     if codec is Codec.H265:
         # Pictures that nothing before is needed for: BLA, IDR, CRA.
         return any(16 <= nal >> 1 & 0x3F <= 21 for nal in _firstBytes(data))
