@@ -51,7 +51,7 @@ class PythonTests(SynchronousTestCase):
 
     def test_complete(self) -> None:
         """No program is left out here."""
-        self.assertEqual(6, len(blocks("python")))
+        self.assertEqual(7, len(blocks("python")))
 
     def test_library(self) -> None:
         """The program connects, tells where the camera is, and parts from it."""
@@ -146,12 +146,14 @@ class PythonTests(SynchronousTestCase):
 
     def test_trial(self) -> None:
         """The test case passes."""
-        names = self.execute(block("python", "SynchronousTestCase"))
+        source = block("python", "PowerCutTests") + block("python", "AskingTests")
+        names = self.execute(source)
         result = unittest.TestResult()
         loader = unittest.defaultTestLoader
-        loader.loadTestsFromTestCase(names["PowerCutTests"]).run(result)
+        for case in "PowerCutTests", "AskingTests":
+            loader.loadTestsFromTestCase(names[case]).run(result)
         self.assertEqual(([], []), (result.errors, result.failures))
-        self.assertEqual(1, result.testsRun)
+        self.assertEqual(2, result.testsRun)
 
     def test_pytest(self) -> None:
         """The test function is one that pytest runs as well, and complete."""

@@ -193,6 +193,7 @@ class Muxer:
     Base of all muxers.
 
     @cvar codecs: the video that goes into this container.
+    @cvar buffer: libavformat hands out as many bytes at once at most.
     @ivar origin: the L{Frame.time} that is the file's zero: given, or of the first
         frame; L{None} before.
     @ivar mimeType: with C{codecs=} where that is usual; L{None} before the first
@@ -205,6 +206,7 @@ class Muxer:
     """
 
     codecs: ClassVar[frozenset[Codec]] = frozenset()
+    buffer: ClassVar[int] = _BUFFER
 
     def __init__(
         self,
@@ -368,7 +370,7 @@ class Muxer:
             "w",
             format=name,
             container_options={**SOON, **options},
-            buffer_size=_BUFFER,
+            buffer_size=self.buffer,
         )
         codecs = []
         try:
