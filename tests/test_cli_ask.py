@@ -14,10 +14,12 @@ from unittest.mock import patch
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
 
 from twistedcam import Camera
 from twistedcam.cli import ask, command, live
 from twistedcam.cli.ask import Ask, save
+from twistedcam.cli.command import table
 from twistedcam.commands import MOVES
 from twistedcam.emulator import FIRMWARE_A, FIRMWARE_B, Faults
 from twistedcam.errors import CameraFull, CommandFailed
@@ -476,3 +478,60 @@ class UsageTests(AskCase):
                 made.parseOptions([str(UID)])
             getpass.assert_not_called()
             self.assertIsNone(made["password"])
+
+
+class SavingTests(SynchronousTestCase):
+    """Where pictures go."""
+
+    def setUp(self) -> None:
+        self.folder = temporaryFolder(self)
+
+    def test_link(self) -> None:
+        """A link stays one; what it names is written."""
+        real, link = self.folder / "real.jpg", self.folder / "link.jpg"
+        real.write_bytes(b"old")
+        link.symlink_to(real)
+        with redirect_stderr(StringIO()):
+            ask.save(str(link), b"new")
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(b"new", real.read_bytes())
+
+    def test_device(self) -> None:
+        """What is no file is written to, and not replaced."""
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        with redirect_stderr(StringIO()):
+            ask.save(str(pipe), b"new")
+        self.assertTrue(pipe.is_fifo())
+        self.assertEqual(b"new", os.read(reader, 10))
+
+    def test_failure(self) -> None:
+        """What cannot be written leaves nothing behind, and is named as given."""
+        for name in "no/such/folder.jpg", ".":
+            path = str(self.folder / name)
+            problem = self.assertRaises(OSError, ask.save, path, b"new")
+            self.assertEqual(path, problem.filename)
+        self.assertEqual([], list(self.folder.iterdir()))
+
+
+class TerminalTests(SynchronousTestCase):
+    """What reaches the terminal, and comes from there."""
+
+    def test_escapes(self) -> None:
+        """A camera cannot send the terminal commands."""
+        shown = table([{"name": "alias", "value": "\x1b[31mEvil\x07\n"}])
+        self.assertNotIn("\x1b", shown)
+        self.assertEqual(2, len(shown.splitlines()))
+
+    def test_noPassword(self) -> None:
+        """Ending the question for the password ends the command, in one line."""
+        for raised, code in ((KeyboardInterrupt, SystemExit), (EOFError, UsageError)):
+            with (
+                patch.object(ask, "somebodyTypes", lambda: True),
+                patch.object(ask, "getpass", side_effect=raised),
+                patch.dict(os.environ, clear=True),
+            ):
+                command = ask.Status()
+                self.assertRaises(code, command.parseOptions, ["192.0.2.7"])

@@ -6,13 +6,15 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedcam.restream import archive as module
-from twistedcam.restream.archive import Archive, DiskFull, fileName
+from twistedcam.restream.archive import Archive, DiskFull, fileName, writeAll
 
 from .folders import temporaryFolder
 
@@ -142,6 +144,21 @@ class RoomTests(ArchiveCase):
         self.assertEqual([], list(self.archive.directory.iterdir()))
         self.assertEqual(set(), self.archive.inUse)
 
+    def test_allOrNothing(self) -> None:
+        """What does not fit is not there in part."""
+
+        class Filling(BytesIO):
+            def write(self, data: Any) -> int:
+                part = bytes(data)[:10]
+                if self.tell() >= 30:
+                    raise OSError(28, "No space left on device")
+                return super().write(part)
+
+        file = Filling()
+        writeAll(file, b"whole" * 2)
+        self.assertRaises(OSError, writeAll, file, b"too much to fit " * 3)
+        self.assertEqual(b"wholewhole", file.getvalue())
+
     def test_probeFails(self) -> None:
         """Nor does one that finds room for a part only."""
         real = self.archive.create
@@ -149,6 +166,8 @@ class RoomTests(ArchiveCase):
         class Small:
             def __init__(self, stream: object) -> None:
                 self.close = stream.close  # type: ignore[attr-defined]
+                self.tell = stream.tell  # type: ignore[attr-defined]
+                self.truncate = stream.truncate  # type: ignore[attr-defined]
 
             def write(self, data: bytes) -> int:
                 if len(data) <= 4096:

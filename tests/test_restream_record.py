@@ -169,6 +169,14 @@ class DiskFile:
         self._disk.room -= len(part)
         return self._stream.write(part)
 
+    def tell(self) -> int:
+        """Where it ends."""
+        return self._stream.tell()
+
+    def truncate(self, size: int) -> int:
+        """Forget what is behind."""
+        return self._stream.truncate(size)
+
     def close(self) -> None:
         """Close."""
         self._stream.close()

@@ -28,7 +28,7 @@ from ..streams import MAIN
 from ..threads import threads
 from ..wire.cgi import Reply
 from ..wire.deviceid import DeviceId
-from .command import OK, seconds, table
+from .command import INTERRUPTED, OK, seconds, table
 
 #: Seconds to find the camera and connect to it, unless told otherwise.
 CONNECT_WITHIN = 10.0
@@ -84,7 +84,12 @@ class Ask(door.SearchOptions):
         super().postOptions()
         self["password"] = door.password(self["password-file"])
         if self["password"] is None and somebodyTypes():
-            self["password"] = getpass("Password: ")
+            try:
+                self["password"] = getpass("Password: ")
+            except EOFError:
+                raise usage.UsageError("no password") from None
+            except KeyboardInterrupt:
+                sys.exit(INTERRUPTED)
 
     async def run(self, reactor: DatagramReactor) -> int:
         """Connect, ask, part."""
@@ -359,7 +364,7 @@ def assignments(pairs: tuple[str, ...]) -> dict[str, str]:
 
 def save(path: str, content: bytes) -> None:
     """
-    Write a file whole or not at all.
+    Write a file; a new one whole or not at all, an existing one into its place.
 
     @param path: C{-} is standard output.
     """
@@ -367,12 +372,15 @@ def save(path: str, content: bytes) -> None:
         sys.stdout.buffer.write(content)
         return
     target = Path(path)
-    unfinished = target.with_name(f".{target.name}.part")
+    # What is there keeps its owner, its links, and its nature, be it a device.
+    unfinished = target if target.exists() else target.with_name(f".{target.name}.part")
     try:
         unfinished.write_bytes(content)
-        os.replace(unfinished, target)
+        if unfinished != target:
+            os.replace(unfinished, target)
     except OSError as problem:
-        unfinished.unlink(missing_ok=True)
+        if unfinished != target:
+            unfinished.unlink(missing_ok=True)
         # Nobody has to know about the other name.
         raise OSError(problem.errno, problem.strerror, path) from problem
     print(f"{target}: {len(content)} bytes", file=sys.stderr)

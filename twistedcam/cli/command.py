@@ -55,10 +55,16 @@ def seconds(text: str) -> float:
     return door.number(text, 0.001, 86400, "a time in seconds")
 
 
+def printable(value: object) -> str:
+    """What a camera says may hold anything: nothing but letters gets through."""
+    text = str(value)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Columns as wide as they need to be, under a line of titles."""
     cells = [[key.upper() for key in rows[0]]]
-    cells += [[str(value) or "-" for value in row.values()] for row in rows]
+    cells += [[printable(value) or "-" for value in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join(

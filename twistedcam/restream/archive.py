@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -34,10 +34,19 @@ def fileName(name: str) -> str:
 
 
 def writeAll(stream: BinaryIO, data: bytes) -> None:
-    """Write to an unbuffered file, which may take less than it is given."""
+    """
+    Write to an unbuffered file, which may take less than it is given: all or
+    nothing, because half a fragment at its end would keep players from the others.
+    """
+    begin = stream.tell()
     left = memoryview(data)
-    while left:
-        left = left[stream.write(left) :]
+    try:
+        while left:
+            left = left[stream.write(left) :]
+    except OSError:
+        with suppress(OSError):
+            stream.truncate(begin)
+        raise
 
 
 class DiskFull(OSError):
