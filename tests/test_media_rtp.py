@@ -121,7 +121,7 @@ class RtpTests(SynchronousTestCase):
         muxer.close()
 
     def test_jpeg(self) -> None:
-        """A JPEG goes in, or it is said that it does not."""
+        """A JPEG with Huffman tables of its own does not go in, and that is said."""
         data = clip("mjpeg").frames
         muxer = RtpMuxer(lambda piece: None)
         muxer.mux(Frame(Codec.MJPEG, data[0], True, 0.0, 0, 0.0))

@@ -49,6 +49,8 @@ class RtpMuxer(Muxer):
         self._options = {"payload_type": str(payloadType), "ssrc": str(ssrc)}
         self._keyframe = False
         self._time = 0.0
+        # RTP packets so far, reports not counted.
+        self._sent = 0
 
     def mux(self, frame: Frame) -> None:
         """
@@ -60,8 +62,6 @@ class RtpMuxer(Muxer):
         if frame.codec is Codec.MJPEG and self._sent == 0 and self.frames:
             raise NotMuxable("a JPEG with unusual tables does not go into RTP")
         super().mux(frame)
-
-    _sent = 0
 
     def _open(self, video: Codec | None) -> tuple[str, dict[str, str]]:
         return "rtp", self._options
