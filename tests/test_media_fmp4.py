@@ -9,9 +9,8 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedcam.media.fmp4 import FragmentCache, Mp4Muxer, TrackMuxer
+from twistedcam.media.fmp4 import Mp4Muxer, TrackMuxer, TracksMuxer
 from twistedcam.media.frame import Codec, Frame
-from twistedcam.media.mpegts import TsMuxer
 from twistedcam.media.mux import Muxer, NotMuxable, Piece
 
 from .mediakit import (
@@ -202,50 +201,35 @@ class TrackTests(FragmentCase):
         self.assertRaises(NotMuxable, muxer.mux, pictures(Codec.MJPEG)[0])
 
 
-class CacheTests(FragmentCase):
-    """The pieces since the last keyframe."""
+class TracksTests(FragmentCase):
+    """Pictures and sound as two files, side by side."""
 
-    def test_newcomer(self) -> None:
-        """Whoever comes at any time sees the pictures since the last keyframe."""
-        for kind in (TrackMuxer, Mp4Muxer, TsMuxer):
-            cache = FragmentCache()
-            muxer = kind(cache.put)
-            for number, frame in enumerate(pictures(Codec.H264)):
-                muxer.mux(frame)
-                if number in (4, 13, 28, 34):
-                    pieces = cache.pieces()
-                    self.assertTrue(pieces[0].keyframe)
-                    found = greys(cache.init + join(pieces))
-                    begin = round(pieces[0].time * RATE)
-                    self.assertEqual(0, begin % GOP)
-                    self.assertLess(number - begin - len(found), 4)
-                    self.assertApproximates(grey(begin), found[0], 6)
-            muxer.close()
+    def split(self, withSound: bool) -> tuple[TracksMuxer, list[Piece]]:
+        """Mux pictures and sound."""
+        pieces, deliver = collect()
+        muxer = TracksMuxer(deliver, sound=withSound)
+        self.assertEqual((), muxer.mimeTypes)
+        for frame in together(pictures(Codec.H264), sound()):
+            muxer.mux(frame)
+        muxer.close()
+        return muxer, pieces
 
-    def test_init(self) -> None:
-        """A new init segment makes old pieces useless."""
-        cache = FragmentCache()
-        self.assertEqual((b"", ()), (cache.init, cache.pieces()))
-        cache.put(Piece(b"1", init=True))
-        cache.put(Piece(b"2"))
-        self.assertEqual((b"1", ()), (cache.init, cache.pieces()))
-        cache.put(Piece(b"3", keyframe=True))
-        cache.put(Piece(b"4"))
-        self.assertEqual(b"34", join(cache.pieces()))
-        cache.put(Piece(b"5", init=True))
-        self.assertEqual((b"5", ()), (cache.init, cache.pieces()))
+    def test_both(self) -> None:
+        """Each track is playable, and they share a clock."""
+        muxer, pieces = self.split(True)
+        files = [join(p for p in pieces if p.track == track) for track in (0, 1)]
+        found = [look(data) for data in files]
+        self.assertEqual([{Codec.H264}, {Codec.AAC}], [set(each) for each in found])
+        self.assertEqual(35, len(found[0][Codec.H264]))
+        self.assertApproximates(0.0, found[1][Codec.AAC][0].time, 0.128)
+        self.assertTrue(pieces[0].init)
+        self.assertEqual(
+            ["video/mp4", "audio/mp4"], [m.split(";")[0] for m in muxer.mimeTypes]
+        )
+        self.assertNotIn((0, 0), [muxer.size])
 
-    def test_bounds(self) -> None:
-        """A stream without keyframes does not fill the memory."""
-        for size in (10, FragmentCache.MAX_BYTES // 10):
-            cache = FragmentCache()
-            cache.put(Piece(b"", keyframe=True))
-            most = 0
-            for _ in range(cache.MAX_PIECES + 5):
-                cache.put(Piece(bytes(size)))
-                most = max(most, len(cache.pieces()))
-            self.assertEqual((), cache.pieces())
-            self.assertLessEqual(most * size, cache.MAX_BYTES + size)
-            self.assertLessEqual(most, cache.MAX_PIECES)
-            cache.put(Piece(b"6", keyframe=True))
-            self.assertEqual(b"6", join(cache.pieces()))
+    def test_pictures(self) -> None:
+        """Without sound there is one track."""
+        muxer, pieces = self.split(False)
+        self.assertEqual({0}, {piece.track for piece in pieces})
+        self.assertEqual(1, len(muxer.mimeTypes))

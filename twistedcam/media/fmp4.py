@@ -11,11 +11,13 @@ unreadable when a file of two tracks has a fragment for each frame).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from .frame import Codec
+from .frame import Codec, Frame
 from .mux import VIDEO_RATE, Muxer, Piece
+from .parameters import codecString
 from .sound import SOUND_RATE
 
 if TYPE_CHECKING:
@@ -189,45 +191,60 @@ class TrackMuxer(FragmentedMuxer):
         }
 
 
-class FragmentCache:
+class TracksMuxer:
     """
-    What somebody who comes later needs for starting at once: the init segment, and
-    the pieces since the last keyframe.
+    Pictures and, perhaps, sound, each track a file of its own: L{Piece.track} tells
+    them apart, 0 and 1.
 
-    @ivar init: the init segment; empty for TS, and before there is any.
+    @ivar mimeTypes: of the tracks; empty before the first frame.
     """
 
-    #: Twenty seconds and more; with more than that, newcomers wait for a keyframe.
-    MAX_PIECES, MAX_BYTES = 1000, 8 << 20
+    def __init__(
+        self, deliver: Callable[[Piece], object], *, sound: bool = False
+    ) -> None:
+        """
+        @param deliver: gets each piece.
+        @param sound: is there a track of sound?
+        """
+        self._deliver = deliver
+        self._pictures = TrackMuxer(deliver)
+        self._withSound = sound
+        self._sound: TrackMuxer | None = None
 
-    def __init__(self) -> None:
-        self.init = b""
-        self._pieces: list[Piece] = []
-        self._bytes = 0
+    @property
+    def mimeTypes(self) -> tuple[str, ...]:
+        """Of the tracks; empty before the first frame."""
+        pictures = self._pictures.mimeType
+        if pictures is None:
+            return ()
+        if not self._withSound:
+            return (pictures,)
+        return pictures, f'audio/mp4; codecs="{codecString(Codec.AAC)}"'
 
-    def put(self, piece: Piece) -> None:
-        """Remember a piece: give it all that a muxer delivers."""
-        if piece.init:
-            self.init = piece.data
-            self.forget()
-            return
-        if piece.keyframe:
-            self.forget()
-        elif not self._pieces:
-            return
-        self._pieces.append(piece)
-        self._bytes += len(piece.data)
-        if len(self._pieces) > self.MAX_PIECES or self._bytes > self.MAX_BYTES:
-            self.forget()
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the pictures."""
+        return self._pictures.size
 
-    def forget(self) -> None:
-        """Drop all pieces, but not the init segment."""
-        self._pieces.clear()
-        self._bytes = 0
+    def mux(self, frame: Frame) -> None:
+        """See L{Muxer.mux}.  Sound from before the first picture is dropped."""
+        if frame.codec.isVideo:
+            self._pictures.mux(frame)
+        elif self._withSound and self._pictures.origin is not None:
+            if self._sound is None:
+                self._sound = TrackMuxer(
+                    self._deliverSound, sound=True, origin=self._pictures.origin
+                )
+            self._sound.mux(frame)
 
-    def pieces(self) -> tuple[Piece, ...]:
-        """Those since the last keyframe, which is the first; may be empty."""
-        return tuple(self._pieces)
+    def _deliverSound(self, piece: Piece) -> None:
+        self._deliver(replace(piece, track=1))
+
+    def close(self) -> None:
+        """Deliver what is left; may be called more than once."""
+        self._pictures.close()
+        if self._sound is not None:
+            self._sound.close()
 
 
 def _boxes(data: bytes, start: int, end: int) -> list[tuple[bytes, int, int]]:

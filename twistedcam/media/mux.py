@@ -102,6 +102,7 @@ class Piece:
     @ivar keyframe: a player can start here, once it has the init segment.
     @ivar time: when its first frame is presented, in seconds since the file's start.
     @ivar duration: in seconds; 0 where that is unknown (TS).
+    @ivar track: whose it is, where each track is a file of its own: 0 is pictures.
     """
 
     data: bytes
@@ -109,6 +110,7 @@ class Piece:
     keyframe: bool = False
     time: float = 0.0
     duration: float = 0.0
+    track: int = 0
 
 
 class Sink:
@@ -198,6 +200,7 @@ class Muxer:
         frame; L{None} before.
     @ivar mimeType: with C{codecs=} where that is usual; L{None} before the first
         frame.
+    @ivar size: width and height of the pictures, as far as libavcodec can tell.
     @ivar frames: taken, pictures and sound.
     @ivar dropped: not taken, since they came before the first usable keyframe, belong
         to no track, are empty, or are sound where there already is some.
@@ -225,6 +228,7 @@ class Muxer:
         """
         self.origin = origin
         self.mimeType: str | None = None
+        self.size = (0, 0)
         self.frames = self.dropped = 0
         self.closed = False
         self.failure: Exception | None = None
@@ -237,6 +241,11 @@ class Muxer:
         self._codec: Codec | None = None
         self._parameters: tuple[bytes, ...] = ()
         self._newest = 0.0
+
+    @property
+    def mimeTypes(self) -> tuple[str, ...]:
+        """The type of the one file; empty before the first frame."""
+        return () if self.mimeType is None else (self.mimeType,)
 
     def mux(self, frame: Frame) -> None:
         """
@@ -380,6 +389,9 @@ class Muxer:
                     return False
                 self._adjust(stream, video)
                 self._tracks[True] = _Track(stream, VIDEO_RATE, _USUAL_STEP)
+                context = stream.codec_context
+                if isinstance(context, av.VideoCodecContext):
+                    self.size = (context.width, context.height)
                 codecs.append(codecString(video, sets))
             if self._sound:
                 template = _soundTemplate()
