@@ -15,14 +15,14 @@ import time
 
 #: What has to be read, in this order, and within how many seconds.
 STORY = (
-    r"demo: found VSTB-\d+-\w+ at ",
+    r"garden: found VSTB-\d+-\w+ at ",
     "handshake complete",
     "ALIVE number 2 answered",
 )
 PATIENCE = 60.0
 
 #: ... and after Ctrl-C.
-GOODBYE = ("closed by the client", "demo: closed", "Server Shut Down")
+GOODBYE = ("closed by the client", "garden: closed", "Server Shut Down")
 IN_TIME = 1.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +19,7 @@ from twistedcam.config import (
     CameraConfig,
     Config,
     RecordConfig,
+    ServeConfig,
     loadConfig,
     parseAddress,
 )
@@ -268,6 +270,68 @@ class RecordTests(ConfigCase):
         record = self.load(ONE + content).record
         assert record is not None
         self.assertEqual(("vstb-668515-uzcpk",), record.cameras)
+
+
+class ServeTests(ConfigCase):
+    """C{[web]} and C{[rtsp]}."""
+
+    def test_absent(self) -> None:
+        """Without the tables it is as usual."""
+        config = self.load(ONE)
+        self.assertEqual((ServeConfig(), ServeConfig()), (config.web, config.rtsp))
+        self.assertFalse(config.web.access.required)
+
+    def test_all(self) -> None:
+        """Every key arrives in its field."""
+        self.write("sesame\n", "secret")
+        self.write("abracadabra\n", "token")
+        table = (
+            'endpoint = "tcp:80"\nuser = "me"\npassword-file = "secret"\n'
+            'token-file = "token"\nopen = true\n'
+        )
+        config = self.load(f"{ONE}[web]\n{table}hosts = ['a.b']\n[rtsp]\n{table}")
+        expected = ServeConfig("tcp:80", "me", "sesame", "abracadabra", True)
+        self.assertEqual(expected, config.rtsp)
+        self.assertEqual(replace(expected, hosts=("a.b",)), config.web)
+        self.assertTrue(config.web.access.checkPassword("me", "sesame"))
+        self.assertTrue(config.web.access.checkToken("abracadabra"))
+        for secret in ("sesame", "abracadabra"):
+            self.assertNotIn(secret, repr(config))
+
+    def test_off(self) -> None:
+        """An empty endpoint is none."""
+        self.assertEqual("", self.load(f'{ONE}[web]\nendpoint = ""').web.endpoint)
+
+    def test_exposed(self) -> None:
+        """What other machines can reach needs a login, or the word that it does not."""
+        self.write("sesame", "secret")
+        for endpoint, good in (
+            ("tcp:80", False),
+            ("tcp:80:interface=192.0.2.1", False),
+            ("tcp:80:interface=127.0.0.1", True),
+        ):
+            for name in ("web", "rtsp"):
+                table = f'{ONE}[{name}]\nendpoint = "{endpoint}"\n'
+                if not good:
+                    error = self.refusal(table)
+                    self.assertIn("can be reached by other machines", error)
+                    self.assertIn(f"at `$.{name}.endpoint`", error)
+                for more in ("open = true", 'token-file = "secret"'):
+                    self.load(table + more)
+
+    def test_refused(self) -> None:
+        """Each mistake is told with its place."""
+        for table, place in (
+            ('endpoint = "8085"', ".endpoint"),
+            ('endpoint = "ssl:443:privateKey=/nonexistent"', ".endpoint"),
+            ('user = "me"', ".user"),
+            ('password-file = "nonexistent"', ".password-file"),
+            ('token-file = "nonexistent"', ".token-file"),
+            ("hosts = 1", ".hosts"),
+            ("open = 1", ".open"),
+        ):
+            self.assertIn(f"`$.web{place}`", self.refusal(f"{ONE}[web]\n{table}"))
+        self.assertIn("hosts", self.refusal(f"{ONE}[rtsp]\nhosts = []"))
 
 
 class RefusalTests(ConfigCase):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
 from unittest.mock import patch
 
+from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
 from twistedcam import Camera, CameraState, Fleet
-from twistedcam.demo import LOOPBACK, Demo
+from twistedcam.demo import LOOPBACK, REBOOT_EVERY, RESTLESS, Demo
 from twistedcam.emulator import EmulatedCamera
 from twistedcam.testing import MemoryNetwork
 from twistedcam.trace import describe
@@ -16,9 +18,11 @@ from twistedcam.wire import pppp
 
 from .lab import LabCase
 
+BOTH_UP = {"garden": CameraState.UP, "door": CameraState.UP}
+
 
 class DemoTests(LabCase):
-    """A camera and its client in one process."""
+    """Two cameras and their client in one process."""
 
     def setUp(self) -> None:
         """A machine without any network."""
@@ -33,11 +37,15 @@ class DemoTests(LabCase):
         """Note what the client sends and hears."""
         self.packets.append(("-> " if sent else "<- ") + describe(datagram))
 
-    def camera(self) -> Camera:
-        """The client's camera."""
+    def cameras(self) -> dict[str, Camera]:
+        """The client's cameras."""
         (fleet,) = self.demo
         assert isinstance(fleet, Fleet)
-        return fleet.cameras["demo"]
+        return fleet.cameras
+
+    def states(self) -> dict[str, CameraState]:
+        """Where they are."""
+        return {name: camera.state for name, camera in self.cameras().items()}
 
     def stop(self) -> None:
         """Stop; it takes less than a second, and nothing is left."""
@@ -45,13 +53,46 @@ class DemoTests(LabCase):
         self.assertNothingLeft(self.network, self.host)
 
     def test_up(self) -> None:
-        """The client finds the camera and stays connected."""
+        """The client finds the cameras and stays connected."""
         self.demo.startService()
-        for _ in range(60):
+        for _ in range(59):
             self.network.advance(1)
-            self.assertIs(CameraState.UP, self.camera().state)
+            self.assertEqual(BOTH_UP, self.states())
         self.assertIn("<- ALIVE", self.packets)
+        names = [
+            camera.found.name for camera in self.cameras().values() if camera.found
+        ]
+        self.assertEqual(["Garden", "Front door"], names)
         self.stop()
+
+    def test_reboot(self) -> None:
+        """One of them reboots now and then, and comes back."""
+        self.demo.startService()
+        away = 0
+        for second in range(1, 181):
+            self.network.advance(1)
+            self.assertIs(CameraState.UP, self.states()["garden"])
+            away += self.states()[RESTLESS] is not CameraState.UP
+            if second % REBOOT_EVERY == 0:
+                self.assertEqual(BOTH_UP, self.states())
+        self.assertGreater(away, 2)
+        self.stop()
+
+    def test_outlets(self) -> None:
+        """What serves the fleet runs with it, and is gone with it."""
+        served: list[Service] = []
+
+        def outlets(fleet: Fleet) -> list[IService]:
+            self.assertEqual(2, len(fleet.cameras))
+            served.append(Service())
+            return [cast(IService, served[-1])]
+
+        self.demo = Demo(self.host, outlets=outlets)
+        self.demo.startService()
+        self.assertTrue(served[0].running)
+        self.stop()
+        self.assertFalse(served[0].running)
+        self.assertEqual([], list(self.demo))
 
     def test_loopback(self) -> None:
         """No datagram leaves the machine, and no well-known port is needed."""
@@ -75,16 +116,17 @@ class DemoTests(LabCase):
         """The camera is unplugged only when the client is gone."""
         self.demo.startService()
         self.network.advance(2)
-        camera, states = self.camera(), []
+        cameras = self.cameras()
+        states: list[CameraState] = []
 
         def unplug(emulated: EmulatedCamera) -> Deferred[None]:
-            states.append(camera.state)
+            states.extend(camera.state for camera in cameras.values())
             return stop(emulated)
 
         stop = EmulatedCamera.stop
         with patch.object(EmulatedCamera, "stop", unplug):
             self.stop()
-        self.assertEqual([CameraState.STOPPED], states)
+        self.assertEqual({CameraState.STOPPED}, set(states))
 
     def test_earlyEnd(self) -> None:
         """It can be stopped while the client still searches or connects."""
@@ -98,7 +140,7 @@ class DemoTests(LabCase):
         for _ in range(2):
             self.demo.startService()
             self.network.advance(2)
-            self.assertIs(CameraState.UP, self.camera().state)
+            self.assertEqual(BOTH_UP, self.states())
             self.stop()
 
     def test_noLoopback(self) -> None:

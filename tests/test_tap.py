@@ -577,13 +577,13 @@ class ProgramTests(TestCase):
         def demonstrate(program: str) -> None:
             args = *SERVICE[program], "camclient", "--demo", "--trace"
             with programs.running(program, *args) as process:
-                process.waitFor("demo: Connecting -> Up")
+                process.waitFor("garden: Connecting -> Up")
                 process.waitFor("ALIVE")
                 code, took = process.end(number)
             self.assertEqual(-number, code)
             self.assertLess(took, 1)
             self.assertIn("CLOSE", process.output)
-            self.assertIn("demo: closed", process.output)
+            self.assertIn("garden: closed", process.output)
             self.assertIn("VSTB-668515-UZCPK is off air", process.output)
             self.assertNotIn("Traceback", process.output)
 

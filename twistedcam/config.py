@@ -21,11 +21,15 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+from twisted.internet.endpoints import serverFromString
 
 from .errors import ConfigError, WireError
+from .restream.access import Access, checkExposure
 from .wire.deviceid import DeviceId
 
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
+
+EXAMPLE_ENDPOINT = "tcp:8085:interface=127.0.0.1"
 
 #: A password file longer than this (bytes) is some other file.
 _MAX_PASSWORD_FILE = 1024
@@ -68,16 +72,47 @@ class RecordConfig:
 
 
 @dataclass(frozen=True)
+class ServeConfig:
+    """
+    A way out, by the web or by RTSP.
+
+    @ivar endpoint: where to listen, as for C{serverFromString}; L{None}: where it is
+        usual; empty: nowhere.
+    @ivar user: who may come in with the password; L{None}: whatever he calls himself.
+    @ivar password: L{None}: nobody comes in with a password.
+    @ivar token: L{None}: nobody comes in with a token.
+    @ivar open: let everybody in, wherever he comes from.
+    @ivar hosts: names under which browsers may call this machine, besides its own.
+    """
+
+    endpoint: str | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    open: bool = False
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def access(self) -> Access:
+        """Who may come in."""
+        return Access(self.user, self.password, self.token)
+
+
+@dataclass(frozen=True)
 class Config:
     """
     A whole file.
 
     @ivar cameras: at least one, names all different.
     @ivar record: what to record; L{None}: nothing.
+    @ivar web: the page.
+    @ivar rtsp: for players and recorders.
     """
 
     cameras: tuple[CameraConfig, ...]
     record: RecordConfig | None = None
+    web: ServeConfig = ServeConfig()
+    rtsp: ServeConfig = ServeConfig()
 
 
 class _Table(
@@ -115,11 +150,29 @@ class _RecordTable(_Table, frozen=True):
     keepBytes: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
+class _ServeTable(_Table, frozen=True):
+    """C{[web]} and C{[rtsp]}, as they are written."""
+
+    endpoint: str | None = None
+    user: str | None = None
+    passwordFile: str | None = None
+    tokenFile: str | None = None
+    open: bool = False
+
+
+class _WebTable(_ServeTable, frozen=True):
+    """C{[web]}."""
+
+    hosts: tuple[str, ...] = ()
+
+
 class _File(_Table, frozen=True):
     """The file, as it is written."""
 
     camera: tuple[_CameraTable, ...] = ()
     record: _RecordTable | None = None
+    web: _WebTable = _WebTable()
+    rtsp: _ServeTable = _ServeTable()
 
 
 def loadConfig(path: str) -> Config:
@@ -133,7 +186,12 @@ def loadConfig(path: str) -> Config:
             file = msgspec.convert(tomllib.load(stream), _File)
         folder = Path(path).parent
         cameras = tuple(_cameras(file, folder))
-        return Config(cameras, _record(file, cameras, folder))
+        return Config(
+            cameras,
+            _record(file, cameras, folder),
+            _serve(file.web, folder, "$.web", file.web.hosts),
+            _serve(file.rtsp, folder, "$.rtsp"),
+        )
     except OSError as e:
         raise ConfigError(f"cannot read {path}: {e.strerror}") from e
     except (msgspec.ValidationError, ConfigError) as e:
@@ -164,6 +222,33 @@ def _record(
         keepDays=table.keepDays,
         keepBytes=table.keepBytes,
     )
+
+
+def _serve(
+    table: _ServeTable, folder: Path, place: str, hosts: tuple[str, ...] = ()
+) -> ServeConfig:
+    key = ".user"
+    try:
+        if table.user is not None and table.passwordFile is None:
+            raise ConfigError("a user without a password-file")
+        key = ".password-file"
+        password = _readSecret(table.passwordFile, folder)
+        key = ".token-file"
+        token = _readSecret(table.tokenFile, folder)
+        config = ServeConfig(
+            table.endpoint, table.user, password, token, table.open, hosts
+        )
+        key = ".endpoint"
+        if config.endpoint:
+            parseEndpoint(config.endpoint)
+            checkExposure(config.endpoint, config.access, config.open)
+    except ConfigError as e:
+        raise ConfigError(f"{e} - at `{place}{key}`") from e
+    return config
+
+
+def _readSecret(path: str | None, folder: Path) -> str | None:
+    return None if path is None else readPassword(folder / path)
 
 
 def _cameras(file: _File, folder: Path) -> Iterator[CameraConfig]:
@@ -201,9 +286,7 @@ def _camera(table: _CameraTable, folder: Path, place: str) -> CameraConfig:
         if deviceId is None and address is None:
             raise ConfigError("a camera needs a uid or an address")
         key = ".password-file"
-        password = None
-        if table.passwordFile is not None:
-            password = readPassword(folder / table.passwordFile)
+        password = _readSecret(table.passwordFile, folder)
     except (ConfigError, WireError) as e:
         raise ConfigError(f"{e} - at `{place}{key}`") from e
     return CameraConfig(
@@ -228,6 +311,23 @@ def parseAddress(text: str) -> str:
         return str(IPv4Address(text.strip()))
     except ValueError as e:
         raise ConfigError(f"not an IPv4 address: {text!r}") from e
+
+
+def parseEndpoint(text: str) -> str:
+    """
+    Where a server listens, as L{serverFromString} takes it.
+
+    @raise ConfigError: it would not take it.
+    """
+    try:
+        # Parsing touches no reactor; it reads the files of ssl: endpoints.
+        serverFromString(None, text)
+    except ModuleNotFoundError as e:
+        raise ConfigError(f"{text!r} needs twistedcam[tls] to be installed") from e
+    except Exception as e:  # each kind of endpoint has complaints of its own
+        reason = f"{e}; such as {EXAMPLE_ENDPOINT!r}"
+        raise ConfigError(f"not an endpoint: {text!r}: {reason}") from e
+    return text
 
 
 def readPassword(path: str | Path) -> str:

@@ -4,7 +4,8 @@ All cameras of a process, as one Twisted service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, gatherResults
@@ -13,6 +14,9 @@ from twisted.python.failure import Failure
 from .camera import Camera
 from .discovery import Discovery
 from .errors import Disconnected
+from .observers import Observers
+
+_T = TypeVar("_T")
 
 
 class CameraService(Service):
@@ -45,16 +49,66 @@ class Fleet(MultiService):
     """
     Cameras that are connected while the service runs.
 
-    @ivar cameras: by name.
+    @ivar cameras: by name; whoever is added or removed later comes and goes here.
     """
 
     def __init__(self, discovery: Discovery, cameras: Iterable[Camera]) -> None:
         super().__init__()
         self.cameras: dict[str, Camera] = {}
         self._discovery = discovery
+        # Removed, and not parted from yet.
+        self._leaving: set[Camera] = set()
+        self._changed: Observers[[]] = Observers()
         for camera in cameras:
-            self.cameras[camera.name] = camera
-            CameraService(camera).setServiceParent(self)
+            self.add(camera)
+
+    def add(self, camera: Camera) -> None:
+        """
+        Take one more camera; it is connected if the service runs.
+
+        @raise ValueError: there is one of that name.
+        """
+        if camera.name in self.cameras:
+            raise ValueError(f"there is a camera named {camera.name!r} already")
+        self.cameras[camera.name] = camera
+        CameraService(camera).setServiceParent(self)
+        self._changed.tell()
+
+    def remove(self, name: str) -> Deferred[None]:
+        """
+        Part from a camera, which is none of ours from now on.
+
+        @return: fires when everything is freed that it held.
+        @raise KeyError: there is none of that name.
+        """
+        camera = self.cameras.pop(name)
+        parted: Deferred[None] | None = self.getServiceNamed(name).disownServiceParent()
+        if parted is None:  # the service does not run, but who knows who connected it
+            parted = camera.disconnect()
+        self._leaving.add(camera)
+        self._changed.tell()
+        return parted.addBoth(self._left, camera)
+
+    def _left(self, result: _T, camera: Camera) -> _T:
+        self._leaving.discard(camera)
+        return result
+
+    def arrange(self, names: Iterable[str]) -> None:
+        """Put the cameras in this order; those that it does not name come last."""
+        named = [name for name in names if name in self.cameras]
+        others = [name for name in self.cameras if name not in named]
+        for name in [*named, *others]:
+            self.cameras[name] = self.cameras.pop(name)
+        self._changed.tell()
+
+    def onChanged(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """
+        Have C{callback} called each time a camera was added or removed, or they
+        were put in another order.
+
+        @return: call it to unsubscribe.
+        """
+        return self._changed.add(callback)
 
     def startService(self) -> None:
         """
@@ -69,4 +123,5 @@ class Fleet(MultiService):
         """Part from all cameras; fires when all is freed."""
         parted = super().stopService()
         searchers = self._discovery.stop()
-        return gatherResults([parted, searchers]).addCallback(lambda _: None)
+        leaving = [camera.disconnect() for camera in self._leaving]
+        return gatherResults([parted, searchers, *leaving]).addCallback(lambda _: None)

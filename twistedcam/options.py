@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
-from .config import parseAddress, readPassword
+from .config import parseAddress, parseEndpoint, readPassword
 from .discovery import Discovery
 from .errors import ConfigError, WireError
 from .reactors import DatagramReactor
@@ -71,6 +71,14 @@ def address(text: str) -> str:
     """A dotted IPv4 address."""
     try:
         return parseAddress(text)
+    except ConfigError as e:
+        raise usage.UsageError(str(e)) from e
+
+
+def endpoint(text: str) -> str:
+    """Where to listen, in Twisted's words; empty: nowhere."""
+    try:
+        return text and parseEndpoint(text)
     except ConfigError as e:
         raise usage.UsageError(str(e)) from e
 
