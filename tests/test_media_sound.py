@@ -17,7 +17,7 @@ from twistedcam.media.sound import (
     SOUND_RATE,
     TOLERANCE,
     AacEncoder,
-    SoundConverter,
+    AlawEncoder,
     SoundDecoder,
     silence,
 )
@@ -255,6 +255,70 @@ class EncoderTests(SynchronousTestCase):
         self.assertEqual([], [f for f in AacEncoder().close() if f.time < 0])
 
 
+class AlawTests(SynchronousTestCase):
+    """From PCM to A-law."""
+
+    def setUp(self) -> None:
+        self.encoder = AlawEncoder()
+        self.frames: list[Frame] = []
+
+    def feed(self, samples: array[int], time: float, gap: bool = False) -> None:
+        """One packet."""
+        self.frames += self.encoder.encode(samples, time, time + 9, gap)
+
+    def assertSteady(self) -> None:
+        """Frames follow each other exactly."""
+        for before, after in pairwise(self.frames):
+            end = before.time + len(before.data) / SOUND_RATE
+            self.assertApproximates(end, after.time, 1e-6)
+
+    def test_frames(self) -> None:
+        """Each packet makes a frame; trembling times do not tremble any more."""
+        random = Random(4)
+        packets = [tone(BEEP, SECONDS) for _ in range(100)]
+        for number, packet in enumerate(packets):
+            self.feed(packet, START + number * SECONDS + random.uniform(-0.04, 0.04))
+        self.assertSteady()
+        self.assertEqual(list(range(100)), [frame.number for frame in self.frames])
+        for frame, packet in zip(self.frames, packets, strict=True):
+            self.assertEqual((Codec.G711A, True), (frame.codec, frame.keyframe))
+            self.assertEqual(encodeAlaw(packet), frame.data)
+            self.assertFalse(frame.gap)
+
+    def test_same(self) -> None:
+        """Every code of A-law is the same again."""
+        codes = bytes(range(256))
+        self.feed(decodeAlaw(codes), START)
+        self.assertEqual(codes, self.frames[0].data)
+
+    def test_hole(self) -> None:
+        """A hole is filled with silence, too much is left out."""
+        self.feed(tone(BEEP, 0.1), START)
+        self.feed(tone(BEEP, 0.1), START + 1, gap=True)
+        self.feed(tone(BEEP, 0.1), START + 0.5)
+        self.feed(tone(BEEP, 0.8), START + 0.6)
+        self.assertSteady()
+        pcm = decodeAlaw(b"".join(frame.data for frame in self.frames))
+        self.assertEqual(round(1.4 * SOUND_RATE), len(pcm))
+        self.assertLess(max(pcm[900:7900]), 20)
+        self.assertGreater(max(pcm[8000:]), 5000)
+
+    def test_jump(self) -> None:
+        """After a long hole, time jumps."""
+        self.feed(tone(BEEP, 0.1), START)
+        self.feed(tone(BEEP, 0.1), START + MAX_SILENCE + 1)
+        self.assertEqual([False, True], [frame.gap for frame in self.frames])
+        self.assertEqual([800, 800], [len(frame.data) for frame in self.frames])
+        self.assertApproximates(START + MAX_SILENCE + 1, self.frames[1].time, EXACT)
+
+    def test_over(self) -> None:
+        """Nothing makes nothing, and there is an end."""
+        self.feed(silence(0), START)
+        self.assertEqual([], self.encoder.close())
+        self.feed(tone(BEEP, 0.1), START)
+        self.assertEqual([], self.frames)
+
+
 class ConverterTests(SynchronousTestCase):
     """From cameras' packets to AAC."""
 
@@ -269,12 +333,13 @@ class ConverterTests(SynchronousTestCase):
         for packets in (adpcm(samples, True), adpcm(samples, False), alaw):
             packets[7] = replace(packets[7], gap=True)
             del packets[6]
-            converter = SoundConverter()
-            frames = [
-                frame for packet in packets for frame in converter.convert(packet)
-            ]
-            frames += converter.close()
-            first, heard = decodeAac(frames, converter.extradata)
+            decoder, encoder = SoundDecoder(), AacEncoder()
+            frames = []
+            for packet in packets:
+                pcm = decoder.decode(packet)
+                frames += encoder.encode(pcm, packet.time, packet.arrived, packet.gap)
+            frames += encoder.close()
+            first, heard = decodeAac(frames, encoder.extradata)
             self.assertApproximates(START + 1, first + onset(heard), 0.01)
             shift = START - first
             self.assertGreater(strength(heard, BEEP, 1.1 + shift, 1.9 + shift), 0.2)

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import capturedLogs, formatEvent
@@ -20,8 +21,9 @@ from twistedcam.errors import (
     TwistedcamError,
 )
 from twistedcam.media.frame import Codec, Frame
+from twistedcam.media.sound import AlawEncoder, SoundDecoder
 from twistedcam.media.timeline import CameraClock
-from twistedcam.streams import LINGER, Frames, SoundStream, Stream
+from twistedcam.streams import LINGER, DecodedSound, Frames, SoundStream, Stream
 from twistedcam.testing import MemoryNetwork
 from twistedcam.wire import av
 from twistedcam.wire.av import FrameHead
@@ -553,14 +555,16 @@ class FramesTests(StreamCase):
 
 
 class SoundTests(StreamCase):
-    """Sound as AAC."""
+    """Sound as AAC, and as A-law."""
 
     video = False
 
     def setUp(self) -> None:
         """The same with sound."""
         super().setUp()
-        self.sound = SoundStream(self.stream)
+        self.decoded = DecodedSound(self.stream)
+        self.sound = SoundStream(self.decoded)
+        self.alaw = SoundStream(self.decoded, AlawEncoder)
 
     def sendSound(self, count: int) -> None:
         """The camera sends packets of ADPCM."""
@@ -606,3 +610,50 @@ class SoundTests(StreamCase):
         self.sendSound(5)
         self.assertTrue(heard)
         self.assertLess(heard[-1].time - heard[0].time, 1)
+
+    def test_alaw(self) -> None:
+        """What the camera sends as A-law comes out as it is."""
+        heard: list[Frame] = []
+        leave = self.alaw.subscribe(heard.append)
+        sent = [bytes([n]) * 320 for n in range(5)]
+        for number, data in enumerate(sent):
+            head = FrameHead(av.G711A, 1, 40 * number, 1000, number, len(data))
+            self.stream.received(head.toBytes() + data)
+            self.clock.advance(0.04)
+        self.assertEqual(sent, [frame.data for frame in heard])
+        self.assertEqual({Codec.G711A}, {frame.codec for frame in heard})
+        for number, frame in enumerate(heard):
+            self.assertApproximates(number * 0.04, frame.time - heard[0].time, 1e-6)
+        leave()
+        self.clock.advance(LINGER)
+        self.assertNoTimers()
+
+    def test_decodedOnce(self) -> None:
+        """Whoever listens in whatever codec: each packet is decoded once."""
+        decoded: list[int] = []
+        decode = SoundDecoder.decode
+
+        def counting(decoder: SoundDecoder, frame: Frame) -> Any:
+            decoded.append(frame.number)
+            return decode(decoder, frame)
+
+        with patch.object(SoundDecoder, "decode", counting):
+            aac: list[Frame] = []
+            alaw: list[Frame] = []
+            leaves = [self.alaw.subscribe(alaw.append)]
+            self.sendSound(3)
+            leaves.append(self.sound.subscribe(aac.append))
+            leaves.append(self.alaw.subscribe(lambda frame: None))
+            self.sendSound(5)
+            self.assertEqual(1, self.stream.audience)
+            self.assertEqual(list(range(8)), decoded)
+            self.assertEqual((8, 4), (len(alaw), len(aac)))
+            self.assertEqual(512 * 2, len(alaw[-1].data))
+            leaves[0]()
+            leaves[2]()
+            self.sendSound(2)
+            self.assertEqual((8, 6), (len(alaw), len(aac)))
+            leaves[1]()
+        self.assertEqual(0, self.stream.audience)
+        self.clock.advance(LINGER)
+        self.assertNoTimers()

@@ -33,6 +33,12 @@ from .mediakit import look
 from .programs import SERVICE, TWIST, TWISTD
 
 SEARCH = f"--search-address={BROADCAST}"
+
+#: Any port that is free.
+ANYWHERE = "--web=tcp:0:interface=127.0.0.1", "--rtsp=tcp:0:interface=127.0.0.1"
+
+#: A simulated computer has no TCP.
+SHUT = "--web=", "--rtsp="
 NOWHERE = "--search-address=192.0.2.99"
 
 
@@ -74,13 +80,13 @@ class CameraTests(OptionsCase):
 
     def test_any(self) -> None:
         """Without options it is the first that answers."""
-        self.assertEqual((CameraConfig(),), parse()["cameras"])
+        self.assertEqual((CameraConfig(),), parse().configuration.cameras)
 
     def test_named(self) -> None:
         """C{--camera} may be repeated; a repetition of the same is one."""
         options = parse(f"--camera={UID}", f"--camera={OTHER_UID}", f"--camera={UID}")
         expected = CameraConfig(deviceId=UID), CameraConfig(deviceId=OTHER_UID)
-        self.assertEqual(expected, options["cameras"])
+        self.assertEqual(expected, options.configuration.cameras)
 
     def test_all(self) -> None:
         """Every option arrives in its field."""
@@ -94,40 +100,44 @@ class CameraTests(OptionsCase):
         expected = CameraConfig(
             deviceId=UID, address=CAMERA, user="me", password="sesame", psk="tree"
         )
-        self.assertEqual((expected,), options["cameras"])
+        self.assertEqual((expected,), options.configuration.cameras)
 
     def test_shared(self) -> None:
         """The login is that of all cameras named."""
         options = parse(f"--camera={UID}", f"--camera={OTHER_UID}", "--psk=tree")
-        self.assertEqual(["tree", "tree"], [c.psk for c in options["cameras"]])
+        self.assertEqual(
+            ["tree", "tree"], [c.psk for c in options.configuration.cameras]
+        )
 
     def test_address(self) -> None:
         """An address alone is enough."""
         expected = CameraConfig(address=CAMERA)
-        self.assertEqual((expected,), parse(f"--address={CAMERA}")["cameras"])
+        self.assertEqual(
+            (expected,), parse(f"--address={CAMERA}").configuration.cameras
+        )
 
     def test_environment(self) -> None:
         """The environment may hold the password."""
         os.environ[PASSWORD_VARIABLE] = "sesame"
-        self.assertEqual("sesame", parse()["cameras"][0].password)
+        self.assertEqual("sesame", parse().configuration.cameras[0].password)
 
     def test_emptyPsk(self) -> None:
         """An empty psk is a statement, other than none."""
-        self.assertEqual("", parse("--psk=")["cameras"][0].psk)
-        self.assertIsNone(parse()["cameras"][0].psk)
+        self.assertEqual("", parse("--psk=").configuration.cameras[0].psk)
+        self.assertIsNone(parse().configuration.cameras[0].psk)
 
     def test_config(self) -> None:
         """C{--config} has them from a file."""
         path = self.write(f'[[camera]]\nname = "garden"\naddress = "{CAMERA}"\n')
         expected = CameraConfig(name="garden", address=CAMERA)
-        self.assertEqual((expected,), parse("--config", path)["cameras"])
+        self.assertEqual((expected,), parse("--config", path).configuration.cameras)
 
     def test_repr(self) -> None:
         """No repr has a secret."""
         options = parse(
             "--psk=tree", "--password-file", self.write("sesame"), f"--address={CAMERA}"
         )
-        shown = repr(options) + repr(options["cameras"]) + str(options)
+        shown = repr(options) + repr(options.configuration.cameras) + str(options)
         self.assertIn(CAMERA, shown)
         self.assertNotIn("tree", shown)
         self.assertNotIn("sesame", shown)
@@ -215,7 +225,7 @@ class ServiceTests(OptionsCase, LabCase):
 
     def make(self, *args: str) -> Fleet:
         """Start the service; its cameras."""
-        self.service = tap.makeService(parse(*args), reactor=self.lab.pc)
+        self.service = tap.makeService(parse(*SHUT, *args), reactor=self.lab.pc)
         self.assertTrue(verifyObject(IService, self.service))
         self.service.startService()
         assert isinstance(self.service, MultiService)
@@ -321,7 +331,7 @@ class ServiceTests(OptionsCase, LabCase):
 
     def test_lateTrouble(self) -> None:
         """A port that cannot be had on starting ends it in one line, too."""
-        service = tap.makeService(parse("--demo"), reactor=self.lab.pc)
+        service = tap.makeService(parse(*SHUT, "--demo"), reactor=self.lab.pc)
         error = CannotListenError("127.0.0.1", 0, OSError("no luck"))
         with patch.object(self.lab.pc, "listenUDP", side_effect=error):
             end = self.assertRaises(SystemExit, service.startService)
@@ -348,7 +358,8 @@ class ServiceTests(OptionsCase, LabCase):
     def test_demo(self) -> None:
         """C{--demo} has its own camera, on the same machine."""
         output = StringIO()
-        self.service = tap.makeService(parse("--demo", "--trace"), reactor=self.lab.pc)
+        options = parse(*SHUT, "--demo", "--trace")
+        self.service = tap.makeService(options, reactor=self.lab.pc)
         with redirect_stdout(output):
             self.service.startService()
             self.lab.network.advance(3)
@@ -407,7 +418,7 @@ class RecordTests(OptionsCase, LabCase):
             f'[[camera]]\nuid = "{OTHER_UID}"\npassword-file = "password"\n'
             f'[record]\ndirectory = "films"\n{record}'
         )
-        options = parse(SEARCH, "--config", str(path))
+        options = parse(*SHUT, SEARCH, "--config", str(path))
         return cast(MultiService, tap.makeService(options, reactor=self.lab.pc))
 
     def recorded(self, record: str, seconds: float = 20) -> list[str]:
@@ -473,7 +484,7 @@ class RecordTests(OptionsCase, LabCase):
 
     def test_nothing(self) -> None:
         """Without the section nothing is recorded."""
-        service = tap.makeService(parse(SEARCH), reactor=self.lab.pc)
+        service = tap.makeService(parse(*SHUT, SEARCH), reactor=self.lab.pc)
         self.assertFalse(any(isinstance(s, RecordingService) for s in service))  # type: ignore[attr-defined]
 
 
@@ -575,7 +586,7 @@ class ProgramTests(TestCase):
         """The demonstration, ended by a signal."""
 
         def demonstrate(program: str) -> None:
-            args = *SERVICE[program], "camclient", "--demo", "--trace"
+            args = *SERVICE[program], "camclient", "--demo", "--trace", *ANYWHERE
             with programs.running(program, *args) as process:
                 process.waitFor("garden: Connecting -> Up")
                 process.waitFor("ALIVE")

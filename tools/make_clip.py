@@ -135,10 +135,10 @@ def encode(codec: str, size: tuple[int, int]) -> Iterator[tuple[bool, bytes]]:
 
 
 def jpegs() -> Iterator[tuple[bool, bytes]]:
-    """All pictures as JPEG."""
+    """All pictures as JPEG, with the standard's Huffman tables, as cameras do it."""
     for picture in pictures(SMALL, JPEG_RATE, "MJPEG"):
         file = io.BytesIO()
-        picture.save(file, "JPEG", quality=45, optimize=True, subsampling=2)
+        picture.save(file, "JPEG", quality=45, subsampling=2)
         yield True, file.getvalue()
 
 

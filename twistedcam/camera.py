@@ -27,6 +27,7 @@ from .errors import (
 )
 from .keeper import CameraState, Core, KeeperMachine
 from .login import Login
+from .media.sound import AlawEncoder
 from .media.timeline import CameraClock
 from .observers import Observers
 from .reactors import AnyReactor, datagrams
@@ -34,7 +35,7 @@ from .session.dialogue import ANSWER_WITHIN, Answer, Dialogue
 from .session.machine import Reason
 from .session.protocol import CameraSession
 from .statistics import Statistics
-from .streams import MAIN, SUB, SoundStream, Stream
+from .streams import MAIN, SUB, DecodedSound, SoundStream, Stream
 from .tally import Tally
 from .trace import Trace
 from .wire.cgi import Reply
@@ -53,6 +54,9 @@ class Camera(Commands):
     @ivar video: its pictures; the camera is asked for them while somebody watches.
     @ivar audio: its sound, likewise, as it is sent.
     @ivar sound: the same as AAC.
+    @ivar alaw: the same as G.711 A-law.
+    @ivar twin: the same camera in its lower quality, once somebody has asked for
+        L{subVideo}.
     """
 
     log = Logger()
@@ -126,6 +130,7 @@ class Camera(Commands):
         self._lostObservers: Observers[[Reason, float]] = Observers()
         self._statusObservers: Observers[[Reply]] = Observers()
         self._alarmObservers: Observers[[int]] = Observers()
+        self._stateObservers: Observers[[CameraState]] = Observers()
         clock = CameraClock()
         self.video = Stream(
             reactor,
@@ -143,9 +148,12 @@ class Camera(Commands):
             ask=self._askForAudio,
             end=partial(self.call, "audiostream", streamid=16),
         )
-        self.sound = SoundStream(self.audio)
+        decoded = DecodedSound(self.audio)
+        self.sound = SoundStream(decoded)
+        self.alaw = SoundStream(decoded, AlawEncoder)
         self._session: CameraSession | None = None
         self._lastReason: Reason | None = None
+        self.twin: Camera | None = None
         self._companion: Companion | None = None
         self._machine = KeeperMachine(Core(reactor, self, dice or random.Random()))
 
@@ -164,7 +172,7 @@ class Camera(Commands):
         so this takes a second one of the few that it has, while somebody watches.
         """
         if self._companion is None:
-            twin = Camera(
+            twin = self.twin = Camera(
                 self._reactor,
                 deviceId=self._deviceId,
                 address=self._address,
@@ -272,6 +280,19 @@ class Camera(Commands):
             resent=sum(sender.resent for sender in senders),
             requests=video.requests,
         )
+
+    @property
+    def localPort(self) -> int | None:
+        """The UDP port of the present session, if there is one."""
+        return None if self._session is None else self._session.localPort
+
+    def onState(self, callback: Callable[[CameraState], object]) -> Callable[[], None]:
+        """
+        Have C{callback} called with each state that the camera enters.
+
+        @return: call it to unsubscribe.
+        """
+        return self._stateObservers.add(callback)
 
     def onConnected(self, callback: Callable[[], object]) -> Callable[[], None]:
         """
@@ -442,6 +463,7 @@ class Camera(Commands):
             new=state.value,
         )
         self.state = state
+        self._stateObservers.tell(state)
 
     def _up(self) -> None:
         """Tell those who wait, and those who watch."""

@@ -8,6 +8,7 @@ and after each reconnect; those who watch notice a gap, and nothing else.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator, Callable
 from threading import get_ident
 from typing import Any, Self
@@ -21,8 +22,9 @@ from .errors import LoginError, TwistedcamError
 from .media.assembly import FrameAssembler
 from .media.fanout import QUEUE_BYTES, QUEUE_FRAMES, Fanout, Viewer
 from .media.frame import Frame
-from .media.sound import SoundConverter
+from .media.sound import AacEncoder, AlawEncoder, SoundDecoder
 from .media.timeline import CameraClock, Timeline
+from .observers import Observers
 from .reactors import Timers
 
 #: The qualities, as cameras number them: the main stream, and a smaller one.
@@ -170,6 +172,7 @@ class Stream(Joinable):
     @ivar assembler: counts what came, and what did not.
     @ivar requests: how often the camera was asked.
     @ivar bytes: of frames handed out.
+    @ivar problem: why the camera did not grant it the last time, or empty.
     @ivar onWanted: called with C{True} when the stream gets its first audience, and
         with C{False} when it has lost its last.
     """
@@ -194,6 +197,7 @@ class Stream(Joinable):
         self.onWanted: Callable[[bool], None] = lambda wanted: None
         self.requests = 0
         self.bytes = 0
+        self.problem = ""
         self.assembler = FrameAssembler(self._frame, Timeline(cameraClock), video)
         self._clock = clock
         self._name = name
@@ -277,12 +281,13 @@ class Stream(Joinable):
 
     def _asked(self, result: object) -> object:
         self._asking = False
+        self.problem = ""
         return result
 
     def _failed(self, failure: Failure) -> None:
         """It is asked again when it stays quiet."""
         failure.trap(TwistedcamError)
-        problem = failure.getErrorMessage()
+        self.problem = problem = failure.getErrorMessage()
         # A refused login is told once, however it is worded the next time.
         kind = LoginError.__name__ if failure.check(LoginError) else problem
         if kind != self._told:
@@ -319,29 +324,75 @@ class Stream(Joinable):
             self._stop()
 
 
-class SoundStream(Joinable):
+class DecodedSound:
     """
-    A camera's sound as AAC, decoded and encoded once for all who listen.
+    A camera's sound as PCM, decoded once for all encoders that want it.
     """
 
     def __init__(self, audio: Stream) -> None:
-        super().__init__()
         self._audio = audio
-        self._converter: SoundConverter | None = None
+        self._encoders: Observers[[Frame, array[int]]] = Observers()
+        self._decoder = SoundDecoder()
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def subscribe(
+        self, callback: Callable[[Frame, array[int]], object]
+    ) -> Callable[[], None]:
+        """
+        Have C{callback} called with each packet, and its samples.
+
+        @return: call it to unsubscribe.
+        """
+        remove = self._encoders.add(callback)
+        if self._unsubscribe is None:
+            self._decoder = SoundDecoder()
+            self._unsubscribe = self._audio.subscribe(self._frame)
+
+        def leave() -> None:
+            remove()
+            if self._unsubscribe is not None and not len(self._encoders):
+                self._unsubscribe()
+                self._unsubscribe = None
+
+        return leave
+
+    def _frame(self, frame: Frame) -> None:
+        self._encoders.tell(frame, self._decoder.decode(frame))
+
+
+class SoundStream(Joinable):
+    """
+    A camera's sound in another codec, encoded once for all who listen.
+    """
+
+    def __init__(
+        self,
+        decoded: DecodedSound,
+        encoder: Callable[[], AacEncoder | AlawEncoder] = AacEncoder,
+    ) -> None:
+        """
+        @param encoder: makes what encodes it.
+        """
+        super().__init__()
+        self._decoded = decoded
+        self._open = encoder
+        self._encoder: AacEncoder | AlawEncoder | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
     def _joined(self) -> None:
-        if self._unsubscribe is None:
-            self._converter = SoundConverter()
-            self._unsubscribe = self._audio.subscribe(self._frame)
+        if self._encoder is None:
+            self._encoder = self._open()
+            self._unsubscribe = self._decoded.subscribe(self._frame)
 
     def _left(self) -> None:
         if self._unsubscribe is not None and not self._fanout.audience:
             self._unsubscribe()
-            self._unsubscribe = self._converter = None
+            self._unsubscribe = self._encoder = None
             self._fanout.forget()
 
-    def _frame(self, frame: Frame) -> None:
-        if self._converter is not None:
-            for converted in self._converter.convert(frame):
-                self._fanout.publish(converted)
+    def _frame(self, frame: Frame, samples: array[int]) -> None:
+        if self._encoder is not None:
+            for encoded in self._encoder.encode(
+                samples, frame.time, frame.arrived, frame.gap
+            ):
+                self._fanout.publish(encoded)

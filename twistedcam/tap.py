@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any, NoReturn, cast
 
 from twisted.application.service import IService, MultiService
@@ -14,12 +16,14 @@ from twisted.python import usage
 
 from . import options as door
 from .camera import Camera
-from .config import CameraConfig, RecordConfig, loadConfig
+from .config import CameraConfig, Config, RecordConfig, ServeConfig, loadConfig
 from .demo import Demo
 from .discovery import Discovery
 from .errors import ConfigError
 from .fleet import Fleet
+from .outlets import RTSP_ENDPOINT, WEB_ENDPOINT, Outlets
 from .reactors import DatagramReactor
+from .restream.access import checkExposure
 from .restream.archive import Archive
 from .restream.record import Recorder, RecordingService
 from .threads import threads
@@ -30,7 +34,11 @@ _CAMERA_OPTIONS = ("camera", "address", "user", "password-file", "psk")
 
 
 class Options(door.SearchOptions):
-    """Options of C{twistd camclient}."""
+    """
+    Options of C{twistd camclient}.
+
+    @ivar configuration: what they, and the file, want.
+    """
 
     synopsis = "[options]"
     longdesc = (
@@ -45,15 +53,31 @@ class Options(door.SearchOptions):
         ["user", None, None, "The camera's login. [default: admin]", door.text],
         ["password-file", None, None, "Its first line is the camera's password."],
         ["psk", None, None, "The camera's private obfuscation string.", door.text],
+        [
+            "web",
+            None,
+            None,
+            "Where the page listens; empty: nowhere."
+            f" [default: the file's, or {WEB_ENDPOINT}]",
+            door.endpoint,
+        ],
+        [
+            "rtsp",
+            None,
+            None,
+            "Where RTSP listens; empty: nowhere."
+            f" [default: the file's, or {RTSP_ENDPOINT}]",
+            door.endpoint,
+        ],
     ]
     optFlags = [
-        ["demo", None, "Emulate a camera on loopback, and connect to it."],
+        ["demo", None, "Emulate two cameras on loopback, and serve them."],
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self["camera"] = []
-        self["record"] = None
+        self.configuration = Config(())
 
     def opt_camera(self, uid: str) -> None:
         """Connect to the camera with this UID.  May be given repeatedly."""
@@ -77,21 +101,45 @@ class Options(door.SearchOptions):
         """
         super().postOptions()
         given = [name for name in _CAMERA_OPTIONS if self[name] not in (None, [])]
+        if self["demo"] and self["config"] is not None:
+            given.append("config")
+        for alone in ("demo", "config"):
+            if self[alone] and given:
+                raise usage.UsageError(f"--{alone} and --{given[0]} exclude each other")
+        try:
+            self.configuration = self.load()
+        except ConfigError as e:
+            raise usage.UsageError(str(e)) from e
+
+    def load(self) -> Config:
+        """
+        What the options want, and the file as it is now.
+
+        @raise ConfigError: the file cannot be used, or what it wants cannot be done.
+        """
         if self["demo"]:
-            given += ["config"] if self["config"] is not None else []
-            if given:
-                raise usage.UsageError(f"--demo and --{given[0]} exclude each other")
-            return
-        if self["config"] is not None:
-            if given:
-                raise usage.UsageError(f"--config and --{given[0]} exclude each other")
-            try:
-                config = loadConfig(self["config"])
-            except ConfigError as e:
-                raise usage.UsageError(str(e)) from e
-            self["cameras"], self["record"] = config.cameras, config.record
+            config = Config(())
+        elif self["config"] is not None:
+            config = loadConfig(self["config"])
         else:
-            self["cameras"] = self._camerasFromFlags()
+            config = Config(self._camerasFromFlags())
+        return replace(
+            config,
+            web=self._serve("web", config.web),
+            rtsp=self._serve("rtsp", config.rtsp),
+        )
+
+    def _serve(self, name: str, config: ServeConfig) -> ServeConfig:
+        """What the command line says of a way out counts more than the file."""
+        endpoint = self[name]
+        if endpoint is None:
+            return config
+        if endpoint:
+            try:
+                checkExposure(endpoint, config.access, config.open)
+            except ConfigError as e:
+                raise ConfigError(f"--{name}: {e}") from e
+        return replace(config, endpoint=endpoint)
 
     def _camerasFromFlags(self) -> tuple[CameraConfig, ...]:
         if self["address"] is not None and len(self["camera"]) > 1:
@@ -109,13 +157,23 @@ class Options(door.SearchOptions):
 
 
 class CamClient(MultiService):
-    """Everything that C{twistd camclient} runs."""
+    """
+    Everything that C{twistd camclient} runs.  What is in the way when it starts is
+    told in one line.
+    """
+
+    def privilegedStartService(self) -> None:
+        """Open the ports that others connect to."""
+        try:
+            super().privilegedStartService()
+        except ConfigError as e:
+            _refuse(e)
 
     def startService(self) -> None:
-        """Start; what is in the way is told in one line."""
+        """Start."""
         try:
             super().startService()
-        except CannotListenError as e:
+        except (CannotListenError, ConfigError) as e:
             _refuse(e)
 
 
@@ -175,20 +233,40 @@ def makeService(options: Options, reactor: DatagramReactor | None = None) -> ISe
 
         reactor = cast(DatagramReactor, globalReactor)
     service = CamClient()
+    config = options.configuration
     if options["demo"]:
-        Demo(reactor, options.trace).setServiceParent(service)
+        outlets = partial(makeOutlets, reactor, config, somewhere=True)
+        Demo(reactor, options.trace, outlets).setServiceParent(service)
     else:
         discovery = options.makeDiscovery(reactor)
         try:
             discovery.checkLocalAddress()
         except CannotListenError as e:
             _refuse(e)  # at once: on starting, a daemon has no terminal any more
-        fleet = makeFleet(reactor, options["cameras"], discovery, options.trace)
+        fleet = makeFleet(reactor, config.cameras, discovery, options.trace)
         fleet.setServiceParent(service)
-        if options["record"] is not None:
-            recording = makeRecording(reactor, fleet, options["record"])
+        if config.record is not None:
+            recording = makeRecording(reactor, fleet, config.record)
             recording.setServiceParent(service)
+        for outlet in makeOutlets(reactor, config, fleet):
+            outlet.setServiceParent(service)
     return cast(IService, service)
+
+
+def makeOutlets(
+    reactor: DatagramReactor, config: Config, fleet: Fleet, *, somewhere: bool = False
+) -> list[IService]:
+    """
+    Make what serves the fleet's cameras.
+
+    @param somewhere: if the usual place is taken, another one will do.
+    """
+    outlets = Outlets(reactor, fleet, somewhere=somewhere)
+    return [
+        make(section)
+        for make, section in ((outlets.web, config.web), (outlets.rtsp, config.rtsp))
+        if section.endpoint != ""
+    ]
 
 
 def _refuse(error: Exception) -> NoReturn:

@@ -8,6 +8,9 @@ change.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
+
+import av
 
 from .frame import Codec
 
@@ -65,6 +68,21 @@ def codecString(codec: Codec, sets: tuple[bytes, ...] = ()) -> str:
     if codec is Codec.H265:
         return _hevcString(next(one for one in sets if _kind(codec, one) == 33))
     raise ValueError(f"{codec.value} is not for containers")
+
+
+def pictureSize(codec: Codec, data: bytes) -> tuple[int, int]:
+    """
+    Width and height of the pictures.
+
+    @param data: a keyframe with its parameter sets.
+    @return: zeros if nothing can be made of it.
+    """
+    try:
+        with av.open(BytesIO(data), "r", format=codec.value) as source:
+            stream = source.streams.video[0]
+            return stream.width, stream.height
+    except (av.FFmpegError, IndexError):
+        return 0, 0
 
 
 def _hevcString(sps: bytes) -> str:

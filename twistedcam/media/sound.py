@@ -1,5 +1,5 @@
 """
-Sound: what cameras send, to PCM, and to AAC for the containers.
+Sound: what cameras send, to PCM, and to AAC for the containers, or to A-law for RTSP.
 
 PCM is as in C{wire.audio}: 8,000 samples a second, mono, signed 16 bit.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from ..wire.audio import AdpcmDecoder, decodeAlaw
+from ..wire.audio import AdpcmDecoder, decodeAlaw, encodeAlaw
 from .frame import Codec, Frame
 
 if TYPE_CHECKING:
@@ -66,23 +66,69 @@ class SoundDecoder:
         return samples
 
 
-class AacEncoder:
+class SampleClock:
     """
-    Encodes PCM as AAC (Low Complexity), with a steady clock.
+    A steady clock for sound: time is counted in samples.
 
-    The times of frames are counted in samples.  When the sound that comes in is more
-    than L{TOLERANCE} away from that, or after a gap, it is put in its place again: by
-    silence where some is missing, by leaving out what is too much.
-
-    A frame comes out when the sound of the next one is complete; the first has the
-    time before the first sample, as decoders expect.
+    When the sound that comes in is more than L{TOLERANCE} away from that, or after a
+    gap, it is put in its place again: by silence where some is missing, by leaving
+    out what is too much.
 
     @ivar corrections: how often sound was moved.
     @ivar jumps: how often it was too far off for that.
+    @ivar next: the number of the next sample.
     """
 
     def __init__(self) -> None:
-        self.corrections = self.jumps = 0
+        self.corrections = self.jumps = self.next = 0
+        # The time of sample 0.
+        self._zero: float | None = None
+        # All that came last was left out, and the next will have to be shortened.
+        self._tooMuch = False
+
+    def time(self, sample: int) -> float:
+        """When a sample is due, once there was one."""
+        assert self._zero is not None
+        return self._zero + sample / SOUND_RATE
+
+    def isFar(self, time: float) -> bool:
+        """Is sound of that time too far off to be moved?  If so, L{jump}."""
+        if self._zero is None:
+            self._zero = time
+        return abs(time - self.time(self.next)) > MAX_SILENCE
+
+    def jump(self, time: float) -> None:
+        """The next sample is that of this time."""
+        assert self._zero is not None
+        self.jumps += 1
+        self.next = round((time - self._zero) * SOUND_RATE)
+
+    def fit(self, samples: array[int], time: float, gap: bool) -> array[int]:
+        """
+        What to take for the next samples; the first is number L{next}, which the
+        caller has to move on.
+
+        @param time: of the first one that came.
+        @param gap: something is missing before it.
+        """
+        deviation = time - self.time(self.next)
+        if not (gap or self._tooMuch or abs(deviation) > TOLERANCE):
+            return samples
+        self.corrections += not self._tooMuch
+        count = round(deviation * SOUND_RATE)
+        self._tooMuch = -count > len(samples)
+        return silence(count) + samples if count > 0 else samples[-count:]
+
+
+class AacEncoder:
+    """
+    Encodes PCM as AAC (Low Complexity), with a L{SampleClock}.
+
+    A frame comes out when the sound of the next one is complete; the first has the
+    time before the first sample, as decoders expect.
+    """
+
+    def __init__(self) -> None:
         codec = av.CodecContext.create("aac", "w")
         assert codec.type == "audio"
         codec.sample_rate = SOUND_RATE
@@ -92,17 +138,23 @@ class AacEncoder:
         codec.time_base = self._timeBase = Fraction(1, SOUND_RATE)
         codec.open()
         self._codec = codec
+        self._clock = SampleClock()
         self._pending: array[int] = array("h")
-        # The time of sample 0, and the number of the next sample that comes in.
-        self._zero: float | None = None
-        self._next = 0
         self._number = 0
         self._now = 0.0
         # Where the last frame that came out ends, in samples.
         self._end: int | None = None
-        # All that came last was left out, and the next will have to be shortened.
-        self._tooMuch = False
         self._closed = False
+
+    @property
+    def corrections(self) -> int:
+        """How often sound was moved."""
+        return self._clock.corrections
+
+    @property
+    def jumps(self) -> int:
+        """How often it was too far off for that."""
+        return self._clock.jumps
 
     @property
     def extradata(self) -> bytes:
@@ -124,20 +176,13 @@ class AacEncoder:
             return []
         self._now = now
         frames: list[Frame] = []
-        if self._zero is None:
-            self._zero = time
-        deviation = time - (self._zero + self._next / SOUND_RATE)
-        if abs(deviation) > MAX_SILENCE:
-            self.jumps += 1
+        if self._clock.isFar(time):
             frames += self._pad()
-            self._next = round((time - self._zero) * SOUND_RATE)
-        elif gap or self._tooMuch or abs(deviation) > TOLERANCE:
-            self.corrections += not self._tooMuch
-            count = round(deviation * SOUND_RATE)
-            self._tooMuch = -count > len(samples)
-            samples = silence(count) + samples if count > 0 else samples[-count:]
+            self._clock.jump(time)
+        else:
+            samples = self._clock.fit(samples, time, gap)
         self._pending += samples
-        self._next += len(samples)
+        self._clock.next += len(samples)
         while len(self._pending) >= SOUND_SAMPLES:
             frames += self._encode()
         return frames
@@ -155,7 +200,7 @@ class AacEncoder:
             return []
         missing = SOUND_SAMPLES - len(self._pending)
         self._pending += silence(missing)
-        self._next += missing
+        self._clock.next += missing
         return self._encode()
 
     def _encode(self) -> list[Frame]:
@@ -164,15 +209,15 @@ class AacEncoder:
         sound.planes[0].update(self._pending[:SOUND_SAMPLES].tobytes())
         sound.sample_rate = SOUND_RATE
         sound.time_base = self._timeBase
-        sound.pts = self._next - len(self._pending)
+        sound.pts = self._clock.next - len(self._pending)
         del self._pending[:SOUND_SAMPLES]
         return self._frames(self._codec.encode(sound))
 
     def _frames(self, packets: Sequence[Packet[Stream]]) -> list[Frame]:
         frames = []
         for packet in packets:
-            assert self._zero is not None and packet.pts is not None
-            time = self._zero + packet.pts / SOUND_RATE
+            assert packet.pts is not None
+            time = self._clock.time(packet.pts)
             gap = self._end is not None and packet.pts != self._end
             self._end = packet.pts + SOUND_SAMPLES
             frames.append(
@@ -184,31 +229,50 @@ class AacEncoder:
         return frames
 
 
-class SoundConverter:
-    """A camera's sound, to AAC: a decoder and an encoder; one for each camera."""
+class AlawEncoder:
+    """
+    Encodes PCM as G.711 A-law, with a L{SampleClock}.  What was A-law before is the
+    same again.
+    """
 
     def __init__(self) -> None:
-        self._decoder = SoundDecoder()
-        self._encoder = AacEncoder()
+        self._clock = SampleClock()
+        self._number = 0
+        self._closed = False
 
-    @property
-    def extradata(self) -> bytes:
-        """The AudioSpecificConfig."""
-        return self._encoder.extradata
-
-    def convert(self, frame: Frame) -> list[Frame]:
+    def encode(
+        self, samples: array[int], time: float, now: float, gap: bool = False
+    ) -> list[Frame]:
         """
-        Convert a packet.
-
-        @return: the frames that are complete: none, one or more.
-        @raise ValueError: this is no sound of a camera.
+        Take the next samples: as L{AacEncoder.encode}, but each packet makes a frame
+        at once.
         """
-        samples = self._decoder.decode(frame)
-        return self._encoder.encode(samples, frame.time, frame.arrived, frame.gap)
+        if self._closed:
+            return []
+        jumped = self._clock.isFar(time)
+        if jumped:
+            self._clock.jump(time)
+        else:
+            samples = self._clock.fit(samples, time, gap)
+        if not samples:
+            return []
+        frame = Frame(
+            Codec.G711A,
+            encodeAlaw(samples),
+            True,
+            self._clock.time(self._clock.next),
+            self._number,
+            now,
+            jumped,
+        )
+        self._number += 1
+        self._clock.next += len(samples)
+        return [frame]
 
     def close(self) -> list[Frame]:
-        """The last frames; may be called more than once."""
-        return self._encoder.close()
+        """Nothing is left; may be called more than once."""
+        self._closed = True
+        return []
 
 
 def silence(count: int) -> array[int]:

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
@@ -86,6 +87,20 @@ class Access:
         """Is it the token?  Takes as long for a wrong one."""
         return self._token is not None and _same(self._token, token)
 
+    def digest(self, hashed: Callable[[str], str], user: str, realm: str) -> str | None:
+        """
+        What Digest authentication makes of the login (A1 in RFC 7616), so that the
+        password stays here.
+
+        @param hashed: the hash that both sides use.
+        @param user: who the visitor says he is.
+        @return: L{None}: he cannot come in with a password.
+        """
+        named = self._user is None or _same(self._user, user)
+        if self._password is None or not named:
+            return None
+        return hashed(f"{user}:{realm}:{self._password}")
+
 
 def _same(one: str, other: str) -> bool:
     """Are they?  The time it takes tells neither where they differ, nor a length."""
@@ -94,7 +109,7 @@ def _same(one: str, other: str) -> bool:
 
 def _digest(text: str) -> bytes:
     # What a header or a query brings need not be encodable.
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 @dataclass

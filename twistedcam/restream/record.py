@@ -190,6 +190,7 @@ class Recorder:
     """
     Records one camera, from L{start} to L{stop}.
 
+    @ivar camera: the camera.
     @ivar recorded: how much.
     @ivar problem: why nothing is recorded at the moment, or empty.
     """
@@ -216,7 +217,7 @@ class Recorder:
         self.recorded = Recorded()
         self.problem = ""
         self._clock = clock
-        self._camera = camera
+        self.camera = camera
         self._archive = archive
         self._inThread = inThread
         self._segment = segment
@@ -243,8 +244,8 @@ class Recorder:
         self._began = None
         self._heard = False
         if self._sound:
-            self._unsubscribe.append(self._camera.sound.subscribe(self._soundFrame))
-        self._unsubscribe.append(self._camera.video.subscribe(self._picture))
+            self._unsubscribe.append(self.camera.sound.subscribe(self._soundFrame))
+        self._unsubscribe.append(self.camera.video.subscribe(self._picture))
 
     def stop(self) -> Deferred[None]:
         """End; fires when the last file is closed, and no thread works any more."""
@@ -389,7 +390,7 @@ class Recorder:
         self.recorded.files += 1
         self.recorded.last = path
         self.log.info(
-            "{name}: recording to {path}", name=self._camera.name, path=str(path)
+            "{name}: recording to {path}", name=self.camera.name, path=str(path)
         )
         cleaning = self._inThread(self._archive.clean, self._clock.seconds())
         self._underWay(cleaning).addErrback(self._notCleaned)
@@ -398,7 +399,7 @@ class Recorder:
         failure.trap(OSError)
         self.log.warn(
             "{name}: old recordings: {problem}",
-            name=self._camera.name,
+            name=self.camera.name,
             problem=failure.getErrorMessage(),
         )
 
@@ -423,14 +424,14 @@ class Recorder:
         """The disk is full, or away, or too slow: wait until it is better."""
         problem = failure.value
         if not isinstance(problem, OSError | MuxError):
-            self.log.failure("{name}: recording", failure, name=self._camera.name)
+            self.log.failure("{name}: recording", failure, name=self.camera.name)
         reason = getattr(problem, "strerror", None) or failure.getErrorMessage()
         told, self.problem = self.problem, reason
         if not told:
             self.log.error(
                 "{name}: recording stopped: {reason}; it goes on by itself as soon as"
                 " it can",
-                name=self._camera.name,
+                name=self.camera.name,
                 reason=reason,
             )
         self._finishAll()
@@ -459,7 +460,7 @@ class Recorder:
     def _goOn(self, nothing: None) -> None:
         if self.problem and self._unsubscribe:
             self.problem = ""
-            self.log.info("{name}: recording goes on", name=self._camera.name)
+            self.log.info("{name}: recording goes on", name=self.camera.name)
 
 
 class RecordingService(Service):
@@ -470,7 +471,25 @@ class RecordingService(Service):
     """
 
     def __init__(self, recorders: Iterable[Recorder]) -> None:
-        self.recorders = tuple(recorders)
+        self.recorders = list(recorders)
+        # Removed, and perhaps not at their end yet.
+        self._leaving: list[Recorder] = []
+
+    def add(self, recorder: Recorder) -> None:
+        """Record one more camera."""
+        self.recorders.append(recorder)
+        if self.running:
+            recorder.start()
+
+    def remove(self, recorder: Recorder) -> Deferred[None]:
+        """Record this one no longer; fires when its files are closed."""
+        self.recorders.remove(recorder)
+        self._leaving.append(recorder)
+
+        def left(result: None) -> None:
+            self._leaving.remove(recorder)
+
+        return recorder.stop().addCallback(left)
 
     def startService(self) -> None:
         """Begin."""
@@ -481,5 +500,5 @@ class RecordingService(Service):
     def stopService(self) -> Deferred[None]:
         """End; fires when all files are closed."""
         super().stopService()
-        stopped = [recorder.stop() for recorder in self.recorders]
+        stopped = [recorder.stop() for recorder in [*self.recorders, *self._leaving]]
         return gatherResults(stopped).addCallback(lambda _: None)

@@ -1,0 +1,164 @@
+"""Tests for L{twistedcam.outlets}."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress
+from twisted.logger import LogEvent, formatEvent
+from twisted.logger import capturedLogs as captured
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.client import Agent, readBody
+
+from twistedcam import ConfigError, Fleet
+from twistedcam.config import ServeConfig
+from twistedcam.outlets import Outlet, Outlets
+
+from .lab import Lab
+
+CHOSEN = "tcp:1:interface=127.0.0.1"
+
+
+class FakeServer(Service):
+    """A server whose port can be had, or not."""
+
+    def __init__(self, address: IAddress | None) -> None:
+        self.address = address
+        self.story: list[str] = []
+
+    def privilegedStartService(self) -> None:
+        """Open the port."""
+        if self.address is None:
+            raise CannotListenError("127.0.0.1", 1, OSError(98, "in use"))
+        self.story.append("open")
+
+    def startService(self) -> None:
+        """Note it."""
+        self.story.append("start")
+
+    def stopService(self) -> Deferred[None]:
+        """Note it."""
+        self.story.append("stop")
+        return succeed(None)
+
+
+class OutletTests(SynchronousTestCase):
+    """One server, and where it is."""
+
+    def outlet(
+        self, config: ServeConfig, *addresses: IAddress | None
+    ) -> tuple[Outlet, list[FakeServer]]:
+        """Make one that has a server for each endpoint it tries."""
+        servers = [FakeServer(address) for address in addresses]
+        left = iter(servers)
+        usual = tuple(f"usual {n}" for n in range(len(addresses)))
+        url = "http{s}://{place}:{port}/"
+        outlet = Outlet("page", url, config, usual, lambda endpoint: next(left))
+        return outlet, servers
+
+    def said(self, events: Sequence[LogEvent]) -> list[str]:
+        """The log's lines."""
+        return [formatEvent(event) for event in events]
+
+    def test_runs(self) -> None:
+        """It opens its port first, and tells its address once."""
+        address = IPv4Address("TCP", "127.0.0.1", 8085)
+        outlet, (server,) = self.outlet(ServeConfig(), address)
+        with captured() as events:
+            outlet.privilegedStartService()
+            outlet.startService()
+        self.assertEqual(["page: http://127.0.0.1:8085/"], self.said(events))
+        self.successResultOf(outlet.stopService())
+        self.assertEqual(["open", "start", "stop"], server.story)
+
+    def test_addresses(self) -> None:
+        """It tells an address that can be typed."""
+        for endpoint, address, expected in (
+            ("tcp6:1", IPv6Address("TCP", "::1", 1), "http://[::1]:1/"),
+            ("ssl:1", IPv4Address("TCP", "10.0.0.1", 1), "https://10.0.0.1:1/"),
+            ("unix:x", UNIXAddress(b"x"), "unix:x"),
+        ):
+            outlet, _ = self.outlet(ServeConfig(endpoint), address)
+            with captured() as events:
+                outlet.startService()
+            self.assertEqual([f"page: {expected}"], self.said(events))
+        outlet, _ = self.outlet(ServeConfig("tcp:1"), IPv4Address("TCP", "0.0.0.0", 1))
+        with captured() as events:
+            outlet.startService()
+        self.assertNotIn("0.0.0.0", self.said(events)[0])
+
+    def test_usualIsTaken(self) -> None:
+        """Where nobody chose the place, one that is taken is done without."""
+        outlet, (server,) = self.outlet(ServeConfig(), None)
+        with captured() as events:
+            outlet.privilegedStartService()
+        self.assertEqual(
+            ["no page: cannot listen at usual 0: in use"], self.said(events)
+        )
+        outlet.startService()
+        self.successResultOf(outlet.stopService())
+        self.assertEqual([], server.story)
+
+    def test_another(self) -> None:
+        """If another place will do, it is taken."""
+        address = IPv4Address("TCP", "127.0.0.1", 4711)
+        outlet, servers = self.outlet(ServeConfig(), None, address)
+        outlet.startService()
+        self.assertIs(servers[1], outlet.server)
+
+    def test_chosenIsTaken(self) -> None:
+        """A place that was chosen is the only one."""
+        outlet, _ = self.outlet(ServeConfig(CHOSEN), None)
+        error = self.assertRaises(ConfigError, outlet.startService)
+        self.assertEqual(f"cannot listen at {CHOSEN}: in use", str(error))
+
+
+class OutletsTests(TestCase):
+    """The servers, on real ports."""
+
+    def outlets(self, *, somewhere: bool = False) -> Outlets:
+        """Of a fleet with one camera, which is nowhere."""
+        from twisted.internet import reactor
+
+        self.reactor = reactor
+        lab = Lab()
+        fleet = Fleet(lab.discovery, [lab.camera(name="garden")])
+        return Outlets(reactor, fleet, somewhere=somewhere)  # type: ignore[arg-type]
+
+    async def test_web(self) -> None:
+        """The page is there while it runs."""
+        endpoint = ServeConfig("tcp:0:interface=127.0.0.1")
+        outlet = cast(Outlet, self.outlets().web(endpoint))
+        outlet.startService()
+        assert outlet.server is not None
+        address = cast(IPv4Address, outlet.server.address)
+        url = f"http://127.0.0.1:{address.port}/cameras"
+        response = await Agent(self.reactor).request(b"GET", url.encode())
+        self.assertIn(b'"garden"', await readBody(response))
+        await outlet.stopService()
+
+    async def test_taken(self) -> None:
+        """Two of the same share no port, however it was asked for."""
+        outlets = self.outlets()
+        for make in (outlets.web, outlets.rtsp):
+            first = cast(Outlet, make(ServeConfig("tcp:0:interface=127.0.0.1")))
+            first.startService()
+            assert first.server is not None
+            address = cast(IPv4Address, first.server.address)
+            again = f"tcp:{address.port}:interface=127.0.0.1"
+            second = make(ServeConfig(again))
+            error = self.assertRaises(ConfigError, second.startService)
+            self.assertIn("Address already in use", str(error))
+            await first.stopService()
+
+    def test_exposed(self) -> None:
+        """What others can reach needs a login."""
+        outlets = self.outlets()
+        for make in (outlets.web, outlets.rtsp):
+            self.assertRaises(ConfigError, make, ServeConfig("tcp:0"))
+            make(ServeConfig("tcp:0", open=True))

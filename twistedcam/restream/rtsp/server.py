@@ -1,0 +1,102 @@
+"""
+All connections of the RTSP server.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import Logger
+
+from ...fleet import Fleet
+from ...reactors import DatagramReactor
+from ..access import Access, Slowdown
+from ..broadcast import Broadcasts
+from .connection import Connection, Shared
+from .session import World
+from .tracks import SoundTracks
+
+#: Connections at a time: for each of them a program has to keep a file open, and many
+#: may have 1024 of these.
+MAX_CONNECTIONS = 1000
+
+#: Sessions at a time: one by UDP, with three tracks, has six ports.
+MAX_SESSIONS = 200
+
+
+class RtspServer(Factory):
+    """
+    Makes connections, and knows those there are.
+
+    @ivar connections: with clients.
+    """
+
+    log = Logger()
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: DatagramReactor,
+        fleet: Fleet,
+        access: Access,
+        broadcasts: Broadcasts,
+        slowdown: Slowdown | None = None,
+    ) -> None:
+        """
+        @param reactor: for timers and UDP ports.
+        @param fleet: the cameras.
+        @param slowdown: what makes wrong logins slow, if others share it.
+        """
+        self.connections: set[Connection] = set()
+        self._fleet = fleet
+        self._shared = Shared(
+            World(reactor, broadcasts, SoundTracks()),
+            fleet.cameras,
+            access,
+            slowdown or Slowdown(reactor),
+            lambda: self.sessions < MAX_SESSIONS,
+        )
+        self._empty: list[Deferred[None]] = []
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are."""
+        return sum(each.methods.session is not None for each in self.connections)
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """Somebody comes."""
+        if len(self.connections) >= MAX_CONNECTIONS:
+            self.log.warn("{address}: too many connections", address=addr)
+            return None
+        connection = Connection(self._shared, self._gone)
+        self.connections.add(connection)
+        return connection
+
+    def fleetChanged(self) -> None:
+        """Cameras have come and gone: nobody watches one that is none of ours."""
+        for connection in list(self.connections):
+            session = connection.methods.session
+            if session is None:
+                continue
+            if self._fleet.cameras.get(session.camera.name) is not session.camera:
+                connection.hangUp("the camera was removed")
+
+    def hangUp(self) -> Deferred[None]:
+        """End all connections; fires when they are gone."""
+        for connection in list(self.connections):
+            connection.hangUp("the service stops")
+        gone: Deferred[None] = Deferred()
+        self._empty.append(gone)
+        self._tellEmpty()
+        return gone
+
+    def _gone(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        self._tellEmpty()
+
+    def _tellEmpty(self) -> None:
+        if not self.connections:
+            empty, self._empty = self._empty, []
+            for each in empty:
+                each.callback(None)

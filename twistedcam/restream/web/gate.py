@@ -1,0 +1,270 @@
+"""
+The gate: who may come in at all.
+
+With a login: user and password (Basic), or the token as C{Bearer} or in the query.
+Whoever was right gets a cookie, so that a page which was opened with the token in its
+address, or after the browser asked for the password, can load the rest, and open
+WebSockets, without handling either.
+
+Without one, requests have to be addressed to a name that no stranger can have: a page
+on the Internet could let its own name point to this machine, and then read, with its
+visitor's browser, whatever is served here.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from base64 import b64decode
+from collections import OrderedDict
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET
+
+from ...reactors import Timers
+from ..access import Access, Slowdown
+from .pages import Denied, Refusal, argument, refuse, send
+from .site import WebRequest
+
+#: Names that nobody can buy.
+_OWN_SUFFIXES = (".local", ".lan", ".home.arpa", ".internal")
+
+#: Seconds between two lines of the log about the same address.
+TELL_EVERY = 60.0
+
+#: Addresses that are remembered for that.
+_MAX_TOLD = 1000
+
+_ASK = {"WWW-Authenticate": 'Basic realm="twistedcam", charset="UTF-8"'}
+
+HEALTH = b"healthz"
+
+
+class Health(Resource):
+    """Says that this program runs; anybody may ask."""
+
+    isLeaf = True
+
+    def render(self, request: Any) -> int:
+        """Say so."""
+        if request.method in (b"GET", b"HEAD"):
+            send(request, b"ok\n", "text/plain; charset=utf-8")
+        else:
+            refuse(request, Refusal(405, "only GET will do here", {"Allow": "GET"}))
+        return NOT_DONE_YET
+
+
+class _Late(Resource):
+    """No, but not yet."""
+
+    isLeaf = True
+
+    def __init__(self, gate: Gate, refusal: Refusal, delay: float) -> None:
+        super().__init__()
+        self._gate = gate
+        self._refusal = refusal
+        self._delay = delay
+
+    def render(self, request: Any) -> int:
+        """Say so in time."""
+        self._gate.refuseLater(request, self._refusal, self._delay)
+        return NOT_DONE_YET
+
+
+class Gate(Resource):
+    """
+    Stands before everything else.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: Timers,
+        access: Access,
+        hosts: tuple[str, ...],
+        inside: IResource,
+        slowdown: Slowdown,
+    ) -> None:
+        """
+        @param hosts: names by which this server may be addressed.
+        @param inside: what is behind.
+        """
+        super().__init__()
+        self._clock = clock
+        self._access = access
+        self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+        self._inside = inside
+        self._slowdown = slowdown
+        self._cookie = secrets.token_urlsafe(32)
+        self._waiting: dict[IDelayedCall, WebRequest] = {}
+        # When the log was told of an address, and what it was not told.
+        self._told: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def close(self) -> None:
+        """Nobody is kept waiting any longer."""
+        waiting, self._waiting = self._waiting, {}
+        for timer, request in waiting.items():
+            timer.cancel()
+            refuse(request, Refusal(401, "wrong login", _ASK))
+
+    def getChildWithDefault(self, path: bytes, request: Any) -> IResource:
+        """Let a request in, or not."""
+        # What was taken off the path belongs to whoever is inside.
+        request.prepath.pop()
+        request.postpath.insert(0, path)
+        if request.postpath == [HEALTH]:
+            return Health()
+        try:
+            late = self._login(request) if self._access.required else None
+            if not self._access.required:
+                self._checkHost(request)
+        except Refusal as refusal:
+            return Denied(refusal)
+        return self._inside if late is None else late
+
+    # Names.
+
+    def _checkHost(self, request: WebRequest) -> None:
+        """
+        @raise Refusal: it is not addressed to a name of ours.
+        """
+        hosts = request.headers("Host")
+        if len(hosts) > 1:
+            raise Refusal(400, "more than one Host header")
+        if hosts and not self._isOurs(hosts[0]):
+            raise Refusal(
+                403,
+                "this host name is not known here: add it to 'hosts', or ask for a"
+                " login",
+            )
+
+    def _isOurs(self, host: str) -> bool:
+        name = hostName(host)
+        return (
+            "." not in name
+            or name in self._hosts
+            or name.endswith(_OWN_SUFFIXES)
+            or _isAddress(name)
+        )
+
+    # Logins.
+
+    def _login(self, request: WebRequest) -> _Late | None:
+        """
+        @return: who is to be told that he was wrong, and when; L{None}: come in.
+        @raise Refusal: not without a login.
+        """
+        name = self._cookieName(request)
+        cookie = request.getCookie(name.encode()) or b""
+        if hmac.compare_digest(cookie, self._cookie.encode()):
+            return None
+        offered = [*_offered(request)]
+        if not offered:
+            raise Refusal(401, "a login is needed", _ASK)
+        address = _addressOf(request)
+        wait = self._slowdown.refused(address)
+        if wait:
+            raise Refusal(
+                429, "too many wrong logins", {"Retry-After": str(int(wait) + 1)}
+            )
+        for user, secret in offered:
+            if (
+                self._access.checkToken(secret)
+                if user is None
+                else self._access.checkPassword(user, secret)
+            ):
+                request.addCookie(
+                    name,
+                    self._cookie,
+                    path="/",
+                    httpOnly=True,
+                    sameSite="strict",
+                    secure=request.isSecure(),
+                )
+                return None
+        self._tell(address)
+        delay = self._slowdown.wrong(address)
+        return _Late(self, Refusal(401, "wrong login", _ASK), delay)
+
+    def _cookieName(self, request: WebRequest) -> str:
+        # Browsers send cookies to all ports of a host.
+        port = getattr(request.getHost(), "port", 0)
+        return f"twistedcam-{port}"
+
+    def refuseLater(self, request: WebRequest, refusal: Refusal, delay: float) -> None:
+        """Answer no, in C{delay} seconds."""
+
+        def now() -> None:
+            self._waiting.pop(timer, None)
+            refuse(request, refusal)
+
+        def gone(_: object) -> None:
+            if self._waiting.pop(timer, None) is not None:
+                timer.cancel()
+
+        timer = self._clock.callLater(delay, now)
+        self._waiting[timer] = request
+        request.notifyFinish().addErrback(gone)
+
+    def _tell(self, address: str) -> None:
+        """One line about an address a minute."""
+        now = self._clock.seconds()
+        at, untold = self._told.pop(address, (float("-inf"), 0))
+        if 0 <= now - at < TELL_EVERY:
+            self._told[address] = at, untold + 1
+            return
+        self._told[address] = now, 0
+        while len(self._told) > _MAX_TOLD:
+            self._told.popitem(last=False)
+        more = f", {untold} more since the last line" if untold else ""
+        self.log.warn("wrong login from {address}{more}", address=address, more=more)
+
+
+def _offered(request: WebRequest) -> list[tuple[str | None, str]]:
+    """The logins that a request brings: user and password, or L{None} and a token."""
+    offered: list[tuple[str | None, str]] = []
+    scheme, _, value = request.header("Authorization").partition(" ")
+    value = value.strip()
+    if scheme.lower() == "bearer":
+        offered.append((None, value))
+    elif scheme.lower() == "basic":
+        try:
+            decoded = b64decode(value, validate=True).decode("utf-8", "replace")
+        except ValueError:
+            decoded = ""
+        user, _, password = decoded.partition(":")
+        offered.append((user, password))
+    token = argument(request, "token")
+    if token is not None:
+        offered.append((None, token))
+    return offered
+
+
+def hostName(host: str) -> str:
+    """The name in a C{Host} header, without the port."""
+    name = host.strip().lower()
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0].rstrip(".")
+
+
+def _isAddress(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _addressOf(request: WebRequest) -> str:
+    """Where a request comes from."""
+    client = request.getClientAddress()
+    if isinstance(client, IPv4Address | IPv6Address):
+        return client.host
+    return "a local socket"

@@ -1,0 +1,170 @@
+"""
+Single pictures, and rows of them: C{snapshot.jpg} and C{stream.mjpeg}.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ...camera import Camera
+from ...errors import CommandFailed, CommandTimeout, NotSupported
+from ..archive import fileName
+from ..jpegs import MAX_FPS, PictureViewer
+from ..picture import pictureFromVideo
+from .live import sendHead
+from .pages import Page, Refusal, argument, choice, send, wantsSub
+from .site import WebRequest
+from .streaming import Streaming
+from .tools import Tools
+
+#: Pictures a second at least.
+MIN_FPS = 0.1
+
+_BOUNDARY = "--twistedcam-picture"
+
+_JPEG = "image/jpeg"
+
+
+class Snapshots:
+    """
+    Takes pictures: one at a time of each camera, for all who ask meanwhile.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._underWay: dict[tuple[Camera, bool], list[Deferred[Any]]] = {}
+
+    def take(self, camera: Camera, fromVideo: bool) -> Deferred[tuple[bytes, str]]:
+        """
+        A picture.
+
+        @return: fires with a JPEG, and where it is from: C{"camera"} or C{"video"}.
+        """
+        result: Deferred[tuple[bytes, str]] = Deferred()
+        key = camera, fromVideo
+        if key in self._underWay:
+            self._underWay[key].append(result)
+            return result
+        self._underWay[key] = [result]
+
+        def tell(outcome: tuple[bytes, str] | Failure) -> None:
+            for one in self._underWay.pop(key):
+                if isinstance(outcome, Failure):
+                    one.errback(outcome)
+                else:
+                    one.callback(outcome)
+
+        Deferred.fromCoroutine(self._take(camera, fromVideo)).addBoth(tell)
+        return result
+
+    async def _take(self, camera: Camera, fromVideo: bool) -> tuple[bytes, str]:
+        if not fromVideo:
+            try:
+                return await camera.snapshot(), "camera"
+            except (NotSupported, CommandFailed, CommandTimeout):
+                pass  # it may still have video
+        picture = await pictureFromVideo(
+            self._tools.clock, camera, self._tools.inThread
+        )
+        return picture, "video"
+
+
+class SnapshotPage(Page):
+    """A picture."""
+
+    isLeaf = True
+
+    def __init__(self, tools: Tools, camera: Camera, snapshots: Snapshots) -> None:
+        super().__init__()
+        self._tools = tools
+        self._camera = camera
+        self._snapshots = snapshots
+
+    def answer(self, request: WebRequest) -> Coroutine[Any, Any, None] | None:
+        """Take it; C{HEAD} takes none."""
+        fromVideo = choice(request, "from", ("camera", "video")) == "video"
+        download = choice(request, "download", ("0", "1")) == "1"
+        if request.method == b"HEAD":
+            sendHead(request, {"Content-Type": _JPEG})
+            return None
+        return self._answer(request, fromVideo, download)
+
+    async def _answer(
+        self, request: WebRequest, fromVideo: bool, download: bool
+    ) -> None:
+        picture, source = await self._snapshots.take(self._camera, fromVideo)
+        headers = {"X-Twistedcam-From": source}
+        if download:
+            time = datetime.fromtimestamp(self._tools.clock.seconds())
+            name = f"{fileName(self._camera.name)}_{time:%Y-%m-%d_%H-%M-%S}.jpg"
+            headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        send(request, picture, _JPEG, 200, headers)
+
+
+class PicturesPage(Page):
+    """A row of pictures, each of which replaces the one before."""
+
+    isLeaf = True
+
+    def __init__(self, tools: Tools, camera: Camera) -> None:
+        super().__init__()
+        self._tools = tools
+        self._camera = camera
+
+    def answer(self, request: WebRequest) -> None:
+        """Begin; it ends when either side has enough."""
+        sub, fps = wantsSub(request), _fps(request)
+        headers = {
+            "Content-Type": f"multipart/x-mixed-replace; boundary={_BOUNDARY}",
+            "Accept-Ranges": "none",
+        }
+        if request.method == b"HEAD":
+            sendHead(request, headers)
+            return
+        self._tools.viewers.check()
+        response: Streaming
+
+        def show(picture: bytes) -> None:
+            begin = b"" if response.began else f"--{_BOUNDARY}\r\n".encode()
+            response.write(begin + part(picture))
+
+        viewer = PictureViewer(self._tools.clock, show, fps)
+        response = Streaming(
+            self._tools.clock,
+            self._tools.viewers,
+            request,
+            headers,
+            viewer,
+            self._camera,
+            lambda: self._tools.whyNothing(self._camera),
+        )
+        self._tools.pictures.of(self._camera, sub).join(viewer)
+
+
+def part(picture: bytes) -> bytes:
+    """
+    A picture as a part.  The line that ends it follows at once: some browsers show a
+    picture not before they have seen the beginning of the next.
+    """
+    head = f"Content-Type: {_JPEG}\r\nContent-Length: {len(picture)}\r\n\r\n"
+    return b"".join((head.encode(), picture, f"\r\n--{_BOUNDARY}\r\n".encode()))
+
+
+def _fps(request: WebRequest) -> float | None:
+    """
+    How many a second, if it was said.
+
+    @raise Refusal: that is no number.
+    """
+    text = argument(request, "fps")
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,4}(\.\d{1,4})?", text) or float(text) == 0:
+        raise Refusal(400, "fps is a number of pictures a second")
+    return min(MAX_FPS, max(MIN_FPS, float(text)))

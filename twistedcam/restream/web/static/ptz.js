@@ -1,0 +1,216 @@
+/**
+ * Turning a camera: one movement at a time, which ends when whoever turns it lets go,
+ * looks away, or is gone.
+ */
+
+import { explain, post } from "./api.js";
+
+/**
+ * Seconds after which the server ends a movement by itself, and milliseconds after
+ * which it is told that the movement goes on.
+ */
+const SECONDS = 4;
+const RENEW = 3_000;
+
+/** Pixels that a finger or a mouse has to drag. */
+const DRAG = 24;
+
+const KEYS = {
+  ArrowUp: "up",
+  ArrowDown: "down",
+  ArrowLeft: "left",
+  ArrowRight: "right",
+};
+
+/** Sends commands one after another, so that none overtakes the one before. */
+export class Mover {
+  /**
+   * @param camera gives the name of the camera to be turned, or null.
+   * @param say is told what did not work.
+   */
+  constructor(camera, say) {
+    this.camera = camera;
+    this.say = say;
+    this.wanted = null;
+    this.told = null;
+    this.name = null;
+    this.isBusy = false;
+  }
+
+  start(direction) {
+    if (this.wanted === direction || this.camera() === null) return;
+    if (this.name !== null && this.name !== this.camera()) return;
+    this.name = this.camera();
+    this.wanted = direction;
+    this.work();
+  }
+
+  stop() {
+    if (this.wanted === null) return;
+    this.wanted = null;
+    this.work();
+  }
+
+  /** The page may be gone before an answer comes: send it now, whatever waits. */
+  stopNow() {
+    clearTimeout(this.renewal);
+    if (this.name === null) return;
+    this.wanted = null;
+    post(this.name, "ptz", { direction: "stop" }, true).catch(() => {});
+  }
+
+  /** One movement that ends by itself. */
+  async once(body) {
+    if (this.isBusy || this.camera() === null) return;
+    await this.send(this.camera(), body);
+  }
+
+  async work() {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    clearTimeout(this.renewal);
+    while (this.wanted !== this.told) {
+      // From one direction to another by a stop: cameras add them up.
+      const next = this.told === null ? this.wanted : null;
+      this.told = next;
+      if (next === null) await this.send(this.name, { direction: "stop" });
+      else await this.send(this.name, { direction: next, seconds: SECONDS });
+    }
+    this.isBusy = false;
+    if (this.wanted === null) this.name = null;
+    else this.renewal = setTimeout(() => this.renew(), RENEW);
+  }
+
+  renew() {
+    this.told = null;
+    this.work();
+  }
+
+  async send(name, body) {
+    try {
+      await post(name, "ptz", body);
+    } catch (error) {
+      this.say(explain(error));
+    }
+  }
+}
+
+/** Connects the buttons, the keys and the picture with a mover. */
+export function connectControls({ mover, pad, stage, arrow, view }) {
+  for (const button of pad.querySelectorAll("button")) connectButton(mover, button);
+  connectKeys(mover, view);
+  connectDragging(mover, stage, arrow);
+  const stop = () => mover.stop();
+  window.addEventListener("blur", stop);
+  window.addEventListener("pagehide", () => mover.stopNow());
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) mover.stopNow();
+  });
+}
+
+function connectButton(mover, button) {
+  const { direction } = button.dataset;
+  if (direction === "home") {
+    button.addEventListener("click", () => mover.once({ direction }));
+    return;
+  }
+  const stop = () => {
+    button.classList.remove("pressed");
+    mover.stop();
+  };
+  const start = () => {
+    button.classList.add("pressed");
+    mover.start(direction);
+  };
+  button.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    button.setPointerCapture(event.pointerId);
+    start();
+  });
+  for (const kind of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
+    button.addEventListener(kind, stop);
+  }
+  button.addEventListener("keydown", (event) => {
+    if (event.key !== " " && event.key !== "Enter") return;
+    event.preventDefault();
+    if (!event.repeat) start();
+  });
+  button.addEventListener("keyup", (event) => {
+    if (event.key === " " || event.key === "Enter") stop();
+  });
+  button.addEventListener("contextmenu", (event) => event.preventDefault());
+  // Voices and screen readers click without pressing: turn by one step.
+  button.addEventListener("click", (event) => {
+    if (event.detail === 0) mover.once({ direction, step: true });
+  });
+}
+
+function connectKeys(mover, view) {
+  const held = new Set();
+  const turn = () => {
+    const side = held.has("left") !== held.has("right") && (held.has("left") ? "left" : "right");
+    const height = held.has("up") !== held.has("down") && (held.has("up") ? "up" : "down");
+    const direction = [side, height].filter(Boolean).join("-");
+    if (direction) mover.start(direction);
+    else mover.stop();
+  };
+  view.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.target.matches("input, select, textarea")) return;
+    if (event.key === "Home") {
+      event.preventDefault();
+      if (!event.repeat) mover.once({ direction: "home" });
+    } else if (KEYS[event.key]) {
+      event.preventDefault();
+      if (event.repeat) return;
+      held.add(KEYS[event.key]);
+      turn();
+    }
+  });
+  // Wherever the focus is by then.
+  document.addEventListener("keyup", (event) => {
+    if (held.delete(KEYS[event.key])) turn();
+  });
+  const release = () => {
+    if (held.size === 0) return;
+    held.clear();
+    turn();
+  };
+  window.addEventListener("blur", release);
+  document.addEventListener("visibilitychange", release);
+  view.addEventListener("close", release);
+}
+
+function connectDragging(mover, stage, arrow) {
+  let from = null;
+  const end = () => {
+    if (from === null) return;
+    from = null;
+    arrow.hidden = true;
+    mover.stop();
+  };
+  stage.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !event.isPrimary) {
+      end();
+      return;
+    }
+    from = event;
+    stage.setPointerCapture(event.pointerId);
+  });
+  stage.addEventListener("pointermove", (event) => {
+    if (from === null || event.pointerId !== from.pointerId) return;
+    const right = event.clientX - from.clientX;
+    const down = event.clientY - from.clientY;
+    if (Math.hypot(right, down) < DRAG) return;
+    const eighth = Math.round(Math.atan2(down, right) / (Math.PI / 4)) & 7;
+    arrow.style.transform = `rotate(${eighth * 45 + 90}deg)`;
+    arrow.hidden = false;
+    mover.start(DIRECTIONS[eighth]);
+  });
+  for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    stage.addEventListener(kind, end);
+  }
+}
+
+/** Clockwise, from the right. */
+const DIRECTIONS = ["right", "right-down", "down", "left-down", "left", "left-up", "up", "right-up"];
