@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import SSL4ClientEndpoint, connectProtocol
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Protocol
+from twisted.internet.ssl import CertificateOptions, KeyPair
 from twisted.logger import LogEvent, formatEvent
 from twisted.logger import capturedLogs as captured
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -19,6 +22,7 @@ from twistedcam import ConfigError, Fleet
 from twistedcam.config import ServeConfig
 from twistedcam.outlets import Outlet, Outlets
 
+from .folders import temporaryFolder
 from .lab import Lab
 
 CHOSEN = "tcp:1:interface=127.0.0.1"
@@ -118,6 +122,28 @@ class OutletTests(SynchronousTestCase):
         self.assertEqual(f"cannot listen at {CHOSEN}: in use", str(error))
 
 
+class Talk(Protocol):
+    """Asks by HTTP over TLS."""
+
+    negotiated: bytes | None = None
+
+    def __init__(self) -> None:
+        self.heard: Deferred[str] = Deferred()
+
+    def connectionMade(self) -> None:
+        """Ask."""
+        assert self.transport is not None
+        self.transport.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+
+    def dataReceived(self, data: bytes) -> None:
+        """The answer is short."""
+        transport: Any = self.transport
+        self.negotiated = transport.negotiatedProtocol
+        transport.loseConnection()
+        if not self.heard.called:
+            self.heard.callback(data.decode())
+
+
 class OutletsTests(TestCase):
     """The servers, on real ports."""
 
@@ -155,6 +181,28 @@ class OutletsTests(TestCase):
             error = self.assertRaises(ConfigError, second.startService)
             self.assertIn("Address already in use", str(error))
             await first.stopService()
+
+    async def test_tls(self) -> None:
+        """By an C{ssl:} endpoint it speaks TLS, and HTTP as browsers ask for it."""
+        folder = temporaryFolder(self)
+        key = KeyPair.generate(size=2048)
+        certificate = key.selfSignedCert(1, CN="localhost")
+        (folder / "pem").write_bytes(certificate.dumpPEM())
+        endpoint = f"ssl:0:privateKey={folder}/pem:interface=127.0.0.1"
+        outlet = cast(Outlet, self.outlets().web(ServeConfig(endpoint)))
+        outlet.startService()
+        assert outlet.server is not None
+        address = cast(IPv4Address, outlet.server.address)
+        client = SSL4ClientEndpoint(
+            self.reactor,
+            "127.0.0.1",
+            address.port,
+            CertificateOptions(acceptableProtocols=[b"http/1.1"]),
+        )
+        connected = await connectProtocol(client, Talk())
+        self.assertIn("200 OK", await connected.heard)
+        self.assertEqual(b"http/1.1", connected.negotiated)
+        await outlet.stopService()
 
     def test_exposed(self) -> None:
         """What others can reach needs a login."""

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
+from zope.interface import implementer
 
 from ...reactors import Timers
 
@@ -174,6 +175,7 @@ class Connection(ProtocolWrapper):
         super().dataReceived(data)
 
 
+@implementer(IProtocolNegotiationFactory)
 class Connections(WrappingFactory[Connection]):
     """
     All connections.
@@ -187,6 +189,10 @@ class Connections(WrappingFactory[Connection]):
     def __init__(self, site: WebSite) -> None:
         super().__init__(site)
         self.emptied: Callable[[], None] = lambda: None
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What browsers may ask for in the handshake of TLS."""
+        return [b"http/1.1"]
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:  # type: ignore[override]
         """Admit one more, unless there are too many."""
