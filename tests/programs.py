@@ -109,6 +109,10 @@ class Running:
                 return
         raise AssertionError(f"no {text!r} in:\n{self.output}")
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal that is not the end."""
+        self._process.send_signal(number)
+
     def end(self, number: signal.Signals) -> tuple[int, float]:
         """Send a signal; gives the exit code and how long the rest took."""
         start = monotonic()

@@ -108,6 +108,11 @@ class LanPorts:
         self._closing: set[Deferred[None]] = set()
         self._complaints: set[str] = set()
 
+    @property
+    def complaints(self) -> frozenset[str]:
+        """What went wrong on our own side, in words."""
+        return frozenset(self._complaints)
+
     def check(self) -> None:
         """
         Try to have a port on the only address that is to be used.
@@ -190,7 +195,11 @@ class LanPorts:
         """Close all ports; fires when they are free."""
         for address in list(self._links):
             self._shut(address)
-        return gatherResults(list(self._closing)).addCallback(lambda _: None)
+        closed = gatherResults(list(self._closing)).addCallback(lambda _: None)
+        # To each a result of his own: whoever cancels it closes nothing less.
+        result: Deferred[None] = Deferred()
+        closed.chainDeferred(result)
+        return result
 
     def _complain(self, text: str) -> None:
         """Once about each trouble: rounds go on for ever."""

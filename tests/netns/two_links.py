@@ -116,6 +116,15 @@ class Program:
             raise Failed(f"{self._name} ended with status {found}:\n{self.text}")
         return time.monotonic() - start
 
+    def wait(self, status: int) -> None:
+        """Wait for it to end by itself, with that status."""
+        try:
+            found = self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{self._name} does not end:\n{self.text}") from None
+        if found != status:
+            raise Failed(f"{self._name} ended with status {found}:\n{self.text}")
+
     def kill(self) -> None:
         """Whatever happens, it does not outlive us."""
         if self._process.poll() is None:

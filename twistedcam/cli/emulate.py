@@ -10,6 +10,7 @@ from twisted.python import usage
 
 from .. import options as door
 from ..emulator import FIRMWARE_A, FIRMWARE_B, Doors, EmulatedCamera, Faults
+from ..emulator.camera import DIALECTS
 from ..emulator.media import MAX_FPS, check
 from ..errors import WireError
 from ..reactors import DatagramReactor
@@ -79,6 +80,7 @@ class Emulate(door.Options):
         ["password", None, "888888", "The password to it.", door.text],
         ["psk", None, None, "Its obfuscation string, if any.", door.text],
         ["firmware", None, "b", "Behave as a (older cameras) or b (newer)."],
+        ["dialect", None, "cgi", "Understand cgi, or json, as A9 and X5 cameras do."],
         ["codec", None, "h264", "Send video as h264, h265 or mjpeg."],
         ["fps", None, None, "Frames a second, whatever is asked.", framesPerSecond],
         ["bitrate", None, None, "Pad video to so many bits a second.", bitsPerSecond],
@@ -96,6 +98,9 @@ class Emulate(door.Options):
         if self["firmware"].lower() not in firmwares:
             raise usage.UsageError("--firmware is a or b")
         self["firmware"] = firmwares[self["firmware"].lower()]
+        self["dialect"] = self["dialect"].lower()
+        if self["dialect"] not in DIALECTS:
+            raise usage.UsageError("--dialect is cgi or json")
         self["codec"] = self["codec"].lower()
         try:
             check(self["firmware"], self["codec"], self["fps"], self["bitrate"])
@@ -124,6 +129,7 @@ class Emulate(door.Options):
                 codec=self["codec"],
                 fps=self["fps"],
                 bitrate=self["bitrate"],
+                dialect=self["dialect"],
                 faults=Faults(
                     seed=self["seed"] + number,
                     loss=self["loss"],

@@ -16,6 +16,7 @@ from .. import options as door
 from . import ask, live
 from .command import USAGE, Command, run
 from .discover import Discover
+from .doctor import Doctor
 from .emulate import Emulate
 
 
@@ -42,6 +43,7 @@ class Options(door.Options):
         ["reboot", None, ask.Reboot, "Restart a camera."],
         ["watch", None, live.Watch, "Show how well a camera is received."],
         ["record", None, live.Record, "Record a camera."],
+        ["doctor", None, Doctor, "Find out why a camera does not work."],
         ["emulate", None, Emulate, "Emulate cameras."],
     ]
 

@@ -23,10 +23,14 @@ from .faults import Faults, Weather
 from .firmware import FIRMWARE_B, Firmware
 from .media import Media
 from .reception import Reception
+from .relative import JsonCommands
 from .report import Nameplate, Reporter
 from .session import Session
 from .state import State
 from .world import Address, Timer
+
+#: What cameras may understand.
+CGI, JSON = DIALECTS = ("cgi", "json")
 
 
 class EmulatedCamera:
@@ -63,6 +67,7 @@ class EmulatedCamera:
         codec: str = "h264",
         fps: int | None = None,
         bitrate: int | None = None,
+        dialect: str = CGI,
     ) -> None:
         """
         @param name: what the owner calls it, 80 bytes at most.
@@ -75,11 +80,15 @@ class EmulatedCamera:
             for: the same pictures go by faster or slower.
         @param bitrate: bits per second that each of its video streams is padded
             to, without frames getting longer than 262,144 bytes.
+        @param dialect: what it understands; with L{JSON} it is no camera for this
+            package, see L{twistedcam.emulator.relative}.
         @raise WireError: an id is none, or the name is too long.
         @raise ValueError: this firmware knows no virtual ids, or no H.265, or there
-            is no such C{codec}, C{fps} or C{bitrate}.
+            is no such C{codec}, C{fps}, C{bitrate} or C{dialect}.
         """
         reactor = datagrams(reactor)
+        if dialect not in DIALECTS:
+            raise ValueError(f"no dialect {dialect!r}: {', '.join(DIALECTS)}")
         self.deviceId = _asId(deviceId)
         self.firmware = firmware
         self.onSession: Callable[[Session], object] | None = None
@@ -93,6 +102,7 @@ class EmulatedCamera:
         self._doors = doors
         self.state = State(reactor, firmware, self._plate, user, password)
         self._media = Media(reactor, self.state, codec, fps, bitrate)
+        self._dialect = dialect
         self._clients: dict[Session, Commands] = {}
         self._weather = Weather(reactor, faults or Faults())
         self._reporter = Reporter(reactor, self._plate, self._weather, doors)
@@ -259,7 +269,8 @@ class EmulatedCamera:
         self._reception.shut()
 
     def _dh(self, datagram: bytes, address: Address) -> None:
-        if self._running and self._reactor.seconds() >= self._dhFrom:
+        awake = self._running and self._reactor.seconds() >= self._dhFrom
+        if awake and self._dialect == CGI:
             self._reporter.heard(datagram, address)
 
     def _lan(self, datagram: bytes, address: Address) -> None:
@@ -267,6 +278,14 @@ class EmulatedCamera:
             self._reception.heard(datagram, address)
 
     def _serve(self, session: Session) -> None:
+        if self._dialect == JSON:
+            JsonCommands(self.state, session)
+        else:
+            self._serveFully(session)
+        if self.onSession is not None:
+            self.onSession(session)
+
+    def _serveFully(self, session: Session) -> None:
         self._clients[session] = Commands(
             self._reactor,
             self.state,
@@ -277,8 +296,6 @@ class EmulatedCamera:
         )
         session.endings.append(lambda: self._clients.pop(session))
         self._media.serve(session)
-        if self.onSession is not None:
-            self.onSession(session)
 
     # Ups and downs.
 

@@ -90,6 +90,7 @@ class Doors:
         self.addressFor = addressFor or self._addressFor
         self._residents: list[Resident] = []
         self._dhDoor = _Door(self._heardDh)
+        self._backDoor: _Door | None = None
         self._ports: list[IListeningPort] = []
         self._closing: set[Deferred[object]] = set()
 
@@ -128,6 +129,7 @@ class Doors:
         does no harm.
         """
         ports, self._ports = self._ports, []
+        self._backDoor = None
         for port in ports:
             self._stop(port)
         done: Deferred[None] = DeferredList(list(self._closing)).addCallback(
@@ -159,19 +161,36 @@ class Doors:
         """A camera moves out."""
         self._residents.remove(resident)
 
-    def sendDh(self, datagram: bytes, address: Address) -> None:
+    def sendDh(
+        self, datagram: bytes, address: Address, otherPort: bool = False
+    ) -> None:
         """
         Send a datagram from the DH port.  What cannot be sent is lost: a
         broadcast needs an interface that knows what that is.
+
+        @param otherPort: send it from any other port, where nobody was asked.
         """
-        if not self._ports or self._dhDoor.transport is None:
+        if not self._ports:
+            return
+        door = self._otherDoor() if otherPort else self._dhDoor
+        if door.transport is None:
             return
         try:
-            self._dhDoor.transport.write(datagram, address)
+            door.transport.write(datagram, address)
         except OSError as error:
             self.log.debug(
                 "cannot send to {host}: {error}", host=address[0], error=error
             )
+
+    def _otherDoor(self) -> _Door:
+        """A port that nobody knows; it is closed together with the others."""
+        if self._backDoor is None:
+            self._backDoor = _Door(lambda datagram, address: None)
+            port = self._reactor.listenUDP(0, self._backDoor, self.interface)
+            self._ports.append(port)
+            if self._backDoor.transport is not None:
+                self._backDoor.transport.setBroadcastAllowed(True)
+        return self._backDoor
 
     def _heardDh(self, datagram: bytes, address: Address) -> None:
         for resident in list(self._residents):

@@ -34,6 +34,8 @@ class Faults:
     @ivar mute: names of commands, such as C{"get_status"}, whose answers fail to
         come; they are obeyed all the same.
     @ivar slow: seconds before each answer.
+    @ivar tcpOnly: whoever punches back is asked for TCP, and gets no session.
+    @ivar otherPort: DH reports come from another port than the one that was asked.
     """
 
     seed: int = 0
@@ -44,6 +46,8 @@ class Faults:
     forgedReports: bool = False
     mute: frozenset[str] = frozenset()
     slow: float = 0.0
+    tcpOnly: bool = False
+    otherPort: bool = False
 
     def __post_init__(self) -> None:
         for name in ("loss", "duplicate", "reorder"):

@@ -42,12 +42,14 @@ class Handshake:
         client: Address,
         mayStart: Callable[[Address], bool],
         done: Callable[[bool], None],
+        tcpOnly: Callable[[], bool],
     ) -> None:
         """
         @param client: where the LAN_SEARCH came from.
         @param mayStart: asked whether a session with this address may begin.
         @param done: called once, with true when the link's peer now has a
             session, and with false when nobody answered in time.
+        @param tcpOnly: tells whether there are sessions over TCP only, hence none.
         """
         self._reactor = reactor
         self._firmware = firmware
@@ -55,6 +57,7 @@ class Handshake:
         self._client = client
         self._mayStart = mayStart
         self._done = done
+        self._tcpOnly = tcpOnly
         self._searchedAt = 0.0
         self._tcpTries = 0
         self._patience = Timer(reactor, lambda: done(False))
@@ -83,7 +86,8 @@ class Handshake:
         self._patience.cancel()
         self.link.peer = address
         elapsed = self._reactor.seconds() - self._searchedAt
-        if kind == PUNCH_PKT and elapsed < self._firmware.tcpWithin:
+        hasty = kind == PUNCH_PKT and elapsed < self._firmware.tcpWithin
+        if hasty or self._tcpOnly():
             self._tryTcp()
         else:
             self._done(True)
@@ -92,7 +96,11 @@ class Handshake:
         # The client might come by TCP: none is expected to, so after the last
         # try UDP it is.
         if self._tcpTries == TCP_TRIES:
-            self._done(True)
+            if self._tcpOnly():
+                self._tcpTries = 0
+                self._patience.arm(PENDING_PATIENCE)
+            else:
+                self._done(True)
             return
         self._tcpTries += 1
         self.link.send(frame(TRY_LAN_TCP, self._did + _TCP_REST))

@@ -143,6 +143,7 @@ class Reception:
             client,
             self._mayStart,
             lambda up: self._shaken(client, up),
+            lambda: self._weather.faults.tcpOnly,
         )
         self.log.info(
             "{deviceId} searched (LAN_SEARCH) by {host}:{port}",

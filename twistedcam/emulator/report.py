@@ -173,4 +173,5 @@ class Reporter:
                 self._transmit(datagram, to)
 
     def _transmit(self, datagram: bytes, to: Address) -> None:
-        self._weather.send(lambda: self._doors.sendDh(datagram, to))
+        otherPort = self._weather.faults.otherPort
+        self._weather.send(lambda: self._doors.sendDh(datagram, to, otherPort))

@@ -217,6 +217,13 @@ class CameraSession(DatagramProtocol):
         return NotDelivered(f"{self._name} takes no more")
 
     @property
+    def localPort(self) -> int | None:
+        """The number of its UDP port, while that is open."""
+        if self._port is None or self.state is State.CLOSED:
+            return None
+        return cast(IPv4Address, self._port.getHost()).port
+
+    @property
     def receivers(self) -> Sequence[Receiver]:
         """The receiving ends of the channels, for their counters."""
         return self._channels.receivers if self._channels is not None else ()
@@ -444,14 +451,22 @@ class CameraSession(DatagramProtocol):
         self.log.failure("{name}: closing the port", failure, name=self._name)
 
 
+def enlargeBuffer(handle: socket.socket) -> int:
+    """
+    Ask the kernel for a large receive buffer.
+
+    @return: the bytes that it grants, by its own way of counting.
+    """
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_WANTED)
+    return handle.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
 def _enlargeBuffer(port: object) -> None:
     """Ask the kernel for a large receive buffer, and say so if it refuses."""
     getHandle = getattr(port, "getHandle", None)
     if getHandle is None:
         return  # a simulated port
-    handle: socket.socket = getHandle()
-    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_WANTED)
-    granted = handle.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    granted = enlargeBuffer(getHandle())
     if granted < BUFFER_NEEDED:
         _complainOfBuffer(granted)
 
