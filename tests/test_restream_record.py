@@ -920,6 +920,62 @@ class ServiceTests(RecordCase):
         self.assertEqual(2 * sent(pictures(Codec.H264)), self.pictures())
         self.end()
 
+    def make(self) -> Recorder:
+        """One that has not been started."""
+        return Recorder(
+            self.clock,
+            cast(Camera, self.feed),
+            self.archive,
+            inThread=self.threads,
+        )
+
+    def test_added(self) -> None:
+        """A recorder that joins begins at once, or when all begin."""
+        service = RecordingService([])
+        first, second = self.make(), self.make()
+        service.add(first)
+        self.assertEqual([], self.feed.video.callbacks)
+        service.startService()
+        self.assertEqual(1, len(self.feed.video.callbacks))
+        service.add(second)
+        self.assertEqual(2, len(self.feed.video.callbacks))
+        self.assertEqual([first, second], service.recorders)
+        self.successResultOf(service.stopService())
+        self.end()
+
+    def test_removed(self) -> None:
+        """One that leaves finishes its file; the others go on."""
+        staying, leaving = self.make(), self.make()
+        service = RecordingService([staying, leaving])
+        service.startService()
+        self.play(pictures(Codec.H264, 5))
+        self.threads.late = True
+        left = service.remove(leaving)
+        self.assertEqual([staying], service.recorders)
+        self.assertNoResult(left)
+        self.threads.work()
+        self.successResultOf(left)
+        self.assertEqual(1, len(self.feed.video.callbacks))
+        self.threads.late = False
+        self.successResultOf(service.stopService())
+        self.assertEqual(2, len(self.files()))
+        self.end()
+
+    def test_stoppedWhileLeaving(self) -> None:
+        """The end waits for those that are leaving."""
+        leaving = self.make()
+        service = RecordingService([leaving])
+        service.startService()
+        self.play(pictures(Codec.H264, 5))
+        self.threads.late = True
+        service.remove(leaving)
+        stopped = service.stopService()
+        self.assertNoResult(stopped)
+        self.threads.work()
+        self.successResultOf(stopped)
+        self.threads.late = False
+        self.end()
+
 
 class EmulatedTests(LabCase):
     """Recordings of an emulated camera, from end to end."""

@@ -229,7 +229,7 @@ class ServiceTests(OptionsCase, LabCase):
         self.assertTrue(verifyObject(IService, self.service))
         self.service.startService()
         assert isinstance(self.service, MultiService)
-        (fleet,) = self.service
+        (fleet,) = (one for one in self.service if isinstance(one, Fleet))
         assert isinstance(fleet, Fleet)
         return fleet
 
@@ -387,7 +387,7 @@ class ServiceTests(OptionsCase, LabCase):
             return Camera(self.lab.pc)
 
         with patch.object(tap, "Camera", make):
-            tap.makeFleet(self.lab.pc, [config], self.lab.discovery, printPacket)
+            tap.makeCamera(self.lab.pc, self.lab.discovery, printPacket, config)
         ((args, how),) = made
         self.assertEqual((self.lab.pc,), args)
         expected = {"discovery": self.lab.discovery, "trace": printPacket}

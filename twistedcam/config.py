@@ -336,19 +336,21 @@ def readPassword(path: str | Path) -> str:
 
     @raise ConfigError: there is none to be read.
     """
+    # An error is one line, whatever the name.
+    shown = str(path) if str(path).isprintable() else repr(str(path))
     try:
         with open(path, "rb") as stream:
             content = stream.read(_MAX_PASSWORD_FILE + 1)
     except OSError as e:
-        raise ConfigError(f"cannot read password file {path}: {e.strerror}") from e
+        raise ConfigError(f"cannot read password file {shown}: {e.strerror}") from e
     except ValueError as e:  # a NUL in the path
-        raise ConfigError(f"cannot read password file {str(path)!r}: {e}") from e
+        raise ConfigError(f"cannot read password file {shown}: {e}") from e
     if len(content) > _MAX_PASSWORD_FILE:
-        raise ConfigError(f"password file {path} is longer than a password")
+        raise ConfigError(f"password file {shown} is longer than a password")
     try:
         first, *_ = content.decode().splitlines() or [""]
     except UnicodeDecodeError as e:
-        raise ConfigError(f"password file {path} is not UTF-8 text") from e
+        raise ConfigError(f"password file {shown} is not UTF-8 text") from e
     if not first:
-        raise ConfigError(f"password file {path} is empty")
+        raise ConfigError(f"password file {shown} is empty")
     return first

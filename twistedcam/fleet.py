@@ -93,18 +93,9 @@ class Fleet(MultiService):
         self._leaving.discard(camera)
         return result
 
-    def arrange(self, names: Iterable[str]) -> None:
-        """Put the cameras in this order; those that it does not name come last."""
-        named = [name for name in names if name in self.cameras]
-        others = [name for name in self.cameras if name not in named]
-        for name in [*named, *others]:
-            self.cameras[name] = self.cameras.pop(name)
-        self._changed.tell()
-
     def onChanged(self, callback: Callable[[], object]) -> Callable[[], None]:
         """
-        Have C{callback} called each time a camera was added or removed, or they
-        were put in another order.
+        Have C{callback} called each time a camera was added or removed.
 
         @return: call it to unsubscribe.
         """

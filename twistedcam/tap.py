@@ -4,8 +4,9 @@ The C{twistd camclient} service: options in, a fleet of cameras out.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn, cast
@@ -16,16 +17,20 @@ from twisted.python import usage
 
 from . import options as door
 from .camera import Camera
+from .changes import FleetChanges, RecordingChanges
 from .config import CameraConfig, Config, RecordConfig, ServeConfig, loadConfig
 from .demo import Demo
 from .discovery import Discovery
 from .errors import ConfigError
 from .fleet import Fleet
+from .hangup import Hangup
 from .outlets import RTSP_ENDPOINT, WEB_ENDPOINT, Outlets
 from .reactors import DatagramReactor
+from .readiness import Notifier, Readiness
+from .reload import Reloader, Restarted
 from .restream.access import checkExposure
 from .restream.archive import Archive
-from .restream.record import Recorder, RecordingService
+from .restream.record import Recorder
 from .threads import threads
 from .trace import Trace
 
@@ -106,6 +111,9 @@ class Options(door.SearchOptions):
         for alone in ("demo", "config"):
             if self[alone] and given:
                 raise usage.UsageError(f"--{alone} and --{given[0]} exclude each other")
+        if self["config"] is not None:
+            # It is read again, when a daemon is in another folder.
+            self["config"] = os.path.abspath(self["config"])
         try:
             self.configuration = self.load()
         except ConfigError as e:
@@ -177,48 +185,39 @@ class CamClient(MultiService):
             _refuse(e)
 
 
-def makeFleet(
+def makeCamera(
     reactor: DatagramReactor,
-    cameras: Iterable[CameraConfig],
     discovery: Discovery,
-    trace: Trace | None = None,
-) -> Fleet:
-    """Make the cameras of a configuration."""
-    return Fleet(
-        discovery,
-        [
-            Camera(
-                reactor,
-                deviceId=camera.deviceId,
-                address=camera.address,
-                pinAddress=camera.pinAddress,
-                user=camera.user,
-                password=camera.password,
-                psk=camera.psk,
-                name=camera.name,
-                title=camera.title,
-                discovery=discovery,
-                trace=trace,
-            )
-            for camera in cameras
-        ],
+    trace: Trace | None,
+    config: CameraConfig,
+) -> Camera:
+    """Make a camera of a configuration."""
+    return Camera(
+        reactor,
+        deviceId=config.deviceId,
+        address=config.address,
+        pinAddress=config.pinAddress,
+        user=config.user,
+        password=config.password,
+        psk=config.psk,
+        name=config.name,
+        title=config.title,
+        discovery=discovery,
+        trace=trace,
     )
 
 
-def makeRecording(
-    reactor: DatagramReactor, fleet: Fleet, config: RecordConfig
-) -> RecordingService:
-    """Make what records the fleet's cameras."""
+def makeRecorder(
+    reactor: DatagramReactor, config: RecordConfig
+) -> Callable[[Camera], Recorder]:
+    """Make what makes recorders, which share a folder."""
     archive = Archive(config.directory, config.keepDays * 86400, config.keepBytes)
-    return RecordingService(
-        Recorder(
-            reactor,
-            fleet.cameras[name],
-            archive,
-            inThread=threads(reactor),
-            segment=config.segment,
-        )
-        for name in config.cameras or fleet.cameras
+    return lambda camera: Recorder(
+        reactor,
+        camera,
+        archive,
+        inThread=threads(reactor),
+        segment=config.segment,
     )
 
 
@@ -235,21 +234,32 @@ def makeService(options: Options, reactor: DatagramReactor | None = None) -> ISe
     service = CamClient()
     config = options.configuration
     if options["demo"]:
-        outlets = partial(makeOutlets, reactor, config, somewhere=True)
-        Demo(reactor, options.trace, outlets).setServiceParent(service)
+        serve = partial(makeOutlets, reactor, config, somewhere=True)
+        Demo(reactor, options.trace, serve).setServiceParent(service)
     else:
         discovery = options.makeDiscovery(reactor)
         try:
             discovery.checkLocalAddress()
         except CannotListenError as e:
             _refuse(e)  # at once: on starting, a daemon has no terminal any more
-        fleet = makeFleet(reactor, config.cameras, discovery, options.trace)
+        make = partial(makeCamera, reactor, discovery, options.trace)
+        fleet = Fleet(discovery, map(make, config.cameras))
         fleet.setServiceParent(service)
-        if config.record is not None:
-            recording = makeRecording(reactor, fleet, config.record)
-            recording.setServiceParent(service)
-        for outlet in makeOutlets(reactor, config, fleet):
-            outlet.setServiceParent(service)
+        recording = RecordingChanges(service, fleet, partial(makeRecorder, reactor))
+        outlets = Outlets(reactor, fleet)
+        page = Restarted("page", service, _servedPage, outlets.web)
+        rtsp = Restarted("RTSP", service, _servedRtsp, outlets.rtsp)
+        for part in recording, page, rtsp:
+            part.begin(config)
+        reloader = None
+        if options["config"] is not None:
+            cameras = FleetChanges(fleet, make, config.cameras)
+            reloader = Reloader(options.load, [cameras, recording, page, rtsp])
+            reloader.setServiceParent(service)
+            Hangup(reactor, reloader.reload).setServiceParent(service)
+        notifier = Notifier.fromEnvironment()
+        if notifier is not None:
+            Readiness(reactor, notifier, fleet, reloader).setServiceParent(service)
     return cast(IService, service)
 
 
@@ -267,6 +277,14 @@ def makeOutlets(
         for make, section in ((outlets.web, config.web), (outlets.rtsp, config.rtsp))
         if section.endpoint != ""
     ]
+
+
+def _servedPage(config: Config) -> ServeConfig | None:
+    return None if config.web.endpoint == "" else config.web
+
+
+def _servedRtsp(config: Config) -> ServeConfig | None:
+    return None if config.rtsp.endpoint == "" else config.rtsp
 
 
 def _refuse(error: Exception) -> NoReturn:
