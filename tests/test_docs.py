@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 import twistedcam
+from twistedcam import tap
+from twistedcam.cli import program as cli
 from twistedcam.keeper import KeeperMachine
 from twistedcam.session.machine import SessionMachine
 
@@ -96,6 +99,39 @@ class LinksTests(SynchronousTestCase):
             re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
             for heading in re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
         }
+
+
+class ClaimsTests(SynchronousTestCase):
+    """docs/security.md."""
+
+    def test_held(self) -> None:
+        """Each test that it names exists, and each claim names one."""
+        text = (ROOT / "docs/security.md").read_text()
+        rows = re.findall(r"^\| ([^|]+) \| ([^|]*`test_[^|]*) \|$", text, re.MULTILINE)
+        self.assertGreater(len(rows), 20)
+        missing = []
+        for _, tests in rows:
+            for name in re.findall(r"`(test_[\w.]+)`", tests):
+                module, *path = name.split(".")
+                found: object = import_module(f"tests.{module}")
+                for part in path:
+                    found = getattr(found, part, None)
+                if found is None:
+                    missing.append(name)
+        self.assertEqual([], missing)
+
+    def test_noPasswordOption(self) -> None:
+        """No command takes a password on the command line, but that which emulates."""
+        commands: list[Any] = cli.Options.subCommands
+        makers = [tap.Options, *(parser for name, _, parser, _ in commands)]
+        options = {
+            (maker.__name__, name) for maker in makers for name in maker().longOpt
+        }
+        self.assertIn(("Options", "password-file="), options)
+        self.assertEqual(
+            {("Emulate", "password=")},
+            {each for each in options if each[1] in ("password=", "token=")},
+        )
 
 
 class PluginTests(SynchronousTestCase):

@@ -170,7 +170,8 @@ class ShellTests(SynchronousTestCase):
         temporary = TemporaryDirectory()  # under pytest, mktemp leaves litter
         self.addCleanup(temporary.cleanup)
         self.folder = Path(temporary.name)
-        (self.folder / "garden.password").write_text("a test's\n")
+        for file in "garden.password", "page.password":
+            (self.folder / file).write_text("a test's\n")
         (self.folder / "cameras.toml").write_text("\n".join(blocks("toml")))
 
     def commands(self) -> list[list[str]]:
@@ -189,7 +190,7 @@ class ShellTests(SynchronousTestCase):
                 files = {"cameras.toml": str(self.folder / "cameras.toml")}
                 start = words.index("camclient") + 1
                 options.parseOptions([files.get(word, word) for word in words[start:]])
-                self.assertTrue(options["cameras"])
+                self.assertTrue(options.configuration.cameras)
             elif program == "twistedcam":
                 cli.Options().parseOptions(words[1:])
             elif program == "make":
@@ -206,6 +207,7 @@ class ShellTests(SynchronousTestCase):
         self.assertEqual(("garden",), config.record.cameras)
         self.assertEqual(("garden", "a test's"), (garden.name, garden.password))
         self.assertEqual(("door", "192.168.7.20"), (door.name, door.address))
+        self.assertEqual(("tcp:8085", "me"), (config.web.endpoint, config.web.user))
 
     def test_keys(self) -> None:
         """The table of keys is complete: whatever it lacks is refused."""
