@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from types import FunctionType
 from typing import Any
 
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -22,6 +23,7 @@ from twistedcam.cli import program as cli
 from twistedcam.config import loadConfig
 from twistedcam.demo import Demo
 from twistedcam.emulator import Doors, EmulatedCamera
+from twistedcam.outlets import Outlet
 from twistedcam.testing import MemoryNetwork
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,7 +53,7 @@ class PythonTests(SynchronousTestCase):
 
     def test_complete(self) -> None:
         """No program is left out here."""
-        self.assertEqual(7, len(blocks("python")))
+        self.assertEqual(8, len(blocks("python")))
 
     def test_library(self) -> None:
         """The program connects, tells where the camera is, and parts from it."""
@@ -143,6 +145,16 @@ class PythonTests(SynchronousTestCase):
         self.assertEqual([b"\xff\xd8"] * 3, [picture[:2] for picture in pictures])
         self.assertEqual(1, len(said))
         self.assertTrue(said[0].startswith("no snapshot: "), said)
+
+    def test_serve(self) -> None:
+        """The function makes a fleet of one camera, the page and RTSP."""
+        network = MemoryNetwork()
+        service = MultiService()
+        names = self.execute(block("python", "def serve"))
+        names["serve"](network.host("pc", "192.0.2.10/24"), service)
+        fleet, page, rtsp = service
+        self.assertEqual(["garden"], list(fleet.cameras))
+        self.assertEqual([Outlet, Outlet], [type(page), type(rtsp)])
 
     def test_trial(self) -> None:
         """The test case passes."""

@@ -5,7 +5,6 @@ Functions in threads: for disks and decoders, never for packets.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -16,6 +15,12 @@ InThread = Callable[..., Deferred[Any]]
 
 
 def threads(reactor: object) -> InThread:
-    """What calls functions in a reactor's threads."""
-    pool = cast(Any, reactor).getThreadPool()
-    return partial(deferToThreadPool, cast(Any, reactor), pool)
+    """What calls functions in a reactor's threads, which it has when it needs them."""
+
+    def inThread(
+        function: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Deferred[Any]:
+        pool = cast(Any, reactor).getThreadPool()
+        return deferToThreadPool(cast(Any, reactor), pool, function, *args, **kwargs)
+
+    return inThread
