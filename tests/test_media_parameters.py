@@ -4,10 +4,17 @@ Parameter sets: which there are, and what they say of a stream.
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedcam.media.frame import Codec
-from twistedcam.media.parameters import areComplete, codecString, parameterSets
+from twistedcam.media.parameters import (
+    areComplete,
+    codecString,
+    parameterSets,
+    pictureSize,
+)
 
 from .mediakit import pictures
 
@@ -95,3 +102,26 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual("mp4a.40.2", codecString(Codec.AAC))
         self.assertEqual("mp4v.6C", codecString(Codec.MJPEG))
         self.assertRaises(ValueError, codecString, Codec.ADPCM)
+
+
+class SizeTests(SynchronousTestCase):
+    """Width and height."""
+
+    def test_keyframes(self) -> None:
+        """They can be told from any keyframe."""
+        for codec in VIDEO:
+            for width, height in ((160, 96), (322, 182)):
+                [first, *_] = pictures(codec, 2, width, height)
+                self.assertEqual((width, height), pictureSize(codec, first.data))
+
+    def test_nothing(self) -> None:
+        """What is none has none."""
+        for codec in VIDEO:
+            self.assertEqual((0, 0), pictureSize(codec, b""))
+            self.assertEqual((0, 0), pictureSize(codec, b"\0\0\1\x67xyz"))
+
+    @given(st.sampled_from(VIDEO), st.binary(max_size=200))
+    def test_anything(self, codec: Codec, data: bytes) -> None:
+        """No bytes are too strange."""
+        width, height = pictureSize(codec, b"\0\0\1" + data)
+        self.assertGreaterEqual(min(width, height), 0)

@@ -141,12 +141,13 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(([b"init", b"K"], 1), (self.data(), self.left))
 
     def test_failing(self) -> None:
-        """One whose connection raises is logged, and has left."""
-        watcher = Watcher(lambda start: None, lambda piece: 1 / 0)
+        """One whose connection raises is logged, told so, and has left."""
+        told: list[MuxError] = []
+        watcher = Watcher(lambda start: None, lambda piece: 1 / 0, told.append)
         watcher.joined(self.leave)
         watcher.begin(START, [INIT])
         self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
-        self.assertEqual(1, self.left)
+        self.assertEqual((1, 1), (self.left, len(told)))
 
     def test_failed(self) -> None:
         """He is told that nothing will come, after he has left."""

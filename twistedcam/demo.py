@@ -31,6 +31,9 @@ CAMERAS: tuple[tuple[str, str, DeviceId, Firmware], ...] = (
 #: The one that reboots; seconds from one time to the next, and that it takes.
 RESTLESS, REBOOT_EVERY, DOWN_FOR = "door", 60.0, 10.0
 
+#: Frames per second, as the clip has it, so that its clock runs right.
+FPS = 15
+
 _PASSWORD = "888888"
 
 
@@ -59,7 +62,12 @@ class Demo(MultiService):
         self._reboot: IDelayedCall | None = None
         self.emulated = {
             name: EmulatedCamera(
-                reactor, deviceId, doors=self._doors, firmware=firmware, name=title
+                reactor,
+                deviceId,
+                doors=self._doors,
+                firmware=firmware,
+                name=title,
+                fps=FPS,
             )
             for name, title, deviceId, firmware in CAMERAS
         }

@@ -64,7 +64,9 @@ class JsonCommands:
         if not isinstance(number, int):
             return
         admin = self._state.accounts[-1]
-        good = same(str(command.get("pwd", "")), admin.password)
+        good = False
+        with suppress(UnicodeEncodeError):  # half a surrogate is no text
+            good = same(str(command.get("pwd", "")), admin.password)
         answer = {"cmd": number, "result": 0 if good else -1}
         start = _REPLY
         if number == _CHECK_USER:

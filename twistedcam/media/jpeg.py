@@ -12,6 +12,7 @@ import av
 
 from ..errors import TwistedcamError
 from .frame import Codec, Frame
+from .parameters import PICTURE_LIMITS
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -55,6 +56,7 @@ def _decodeLast(codec: Codec, frames: Sequence[Frame]) -> av.VideoFrame | None:
     assert isinstance(decoder, av.VideoCodecContext)
     # The reactor and other decoders want processors too.
     decoder.thread_count = 1
+    decoder.options = PICTURE_LIMITS
     packets: list[Packet[Stream] | None] = []
     for number, frame in enumerate(frames):
         packet: Packet[Stream] = av.Packet(frame.data)

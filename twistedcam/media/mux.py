@@ -41,7 +41,13 @@ import av
 
 from ..errors import TwistedcamError
 from .frame import Codec, Frame
-from .parameters import areComplete, codecString, parameterSets
+from .parameters import (
+    MAX_PIXELS,
+    PICTURE_LIMITS,
+    areComplete,
+    codecString,
+    parameterSets,
+)
 from .sound import SOUND_BIT_RATE, SOUND_RATE, SOUND_SAMPLES
 
 if TYPE_CHECKING:
@@ -457,9 +463,14 @@ def _pictureStream(container: OutputContainer, frame: Frame) -> Stream | None:
     parameter sets, so libavformat's own demuxer has to read them from a keyframe.
     """
     try:
-        with av.open(BytesIO(frame.data), "r", format=frame.codec.value) as source:
+        with av.open(
+            BytesIO(frame.data),
+            "r",
+            format=frame.codec.value,
+            options=PICTURE_LIMITS,
+        ) as source:
             template = source.streams.video[0]
-            if not (template.width and template.height):
+            if not 0 < template.width * template.height <= MAX_PIXELS:
                 return None
             # Opaque: by the decoder, since encoders may be missing.
             stream = container.add_stream_from_template(template, opaque=True)

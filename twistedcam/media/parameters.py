@@ -14,6 +14,13 @@ import av
 
 from .frame import Codec
 
+#: Pixels of a picture at most, twice what 4K has.  Seventy bytes can call themselves a
+#: picture of 16,000 times 8,000, and cost a decoder hundreds of megabytes and a second.
+MAX_PIXELS = 4096 * 4096
+
+#: The same, for libavcodec.
+PICTURE_LIMITS = {"max_pixels": str(MAX_PIXELS)}
+
 _START_CODE = b"\0\0\1"
 
 #: Types of NAL units: those of parameter sets (all of them are needed), and those of
@@ -75,14 +82,18 @@ def pictureSize(codec: Codec, data: bytes) -> tuple[int, int]:
     Width and height of the pictures.
 
     @param data: a keyframe with its parameter sets.
-    @return: zeros if nothing can be made of it.
+    @return: zeros if nothing can be made of it, or there are more than L{MAX_PIXELS}.
     """
+    source = BytesIO(data)
     try:
-        with av.open(BytesIO(data), "r", format=codec.value) as source:
-            stream = source.streams.video[0]
-            return stream.width, stream.height
+        with av.open(
+            source, "r", format=codec.value, options=PICTURE_LIMITS
+        ) as container:
+            stream = container.streams.video[0]
+            width, height = stream.width, stream.height
     except (av.FFmpegError, IndexError):
         return 0, 0
+    return (width, height) if width * height <= MAX_PIXELS else (0, 0)
 
 
 def _hevcString(sps: bytes) -> str:

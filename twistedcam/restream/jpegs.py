@@ -132,11 +132,12 @@ class Pace:
         """Is it time for one more?  Then it counts."""
         now = self._clock.seconds()
         between = 1 / fps
-        if self._due - now > between:
-            self._due = now  # the clock was set back, or it was a slower pace
+        if not -between < self._due - now < 2 * between:
+            # It is the first for long, or the pace was slower, or the clock was set.
+            self._due = now
         if now < self._due - _EARLY * between:
             return False
-        self._due = max(self._due, now - between) + between
+        self._due += between
         return True
 
 
@@ -169,11 +170,16 @@ class PictureViewer:
         """
         self._leave = leave
 
-    def show(self, picture: bytes, decoded: bool) -> None:
-        """A new one."""
-        fps = self.fps or (USUAL_FPS if decoded else None)
-        if fps is not None and not self._pace.step(fps):
-            return
+    def show(self, picture: bytes, fps: float | None) -> None:
+        """
+        A new one.
+
+        @param fps: as many are decoded in a second; L{None}: they need not be.
+        """
+        wanted = self.fps or (None if fps is None else USUAL_FPS)
+        if wanted is not None and (fps is None or wanted < fps):
+            if not self._pace.step(wanted):
+                return
         if self._paused:
             self.skips += self._newest is not None
             self._newest = picture
@@ -240,7 +246,7 @@ class PictureRoom:
         if len(self._viewers) == 1:
             self._begin()
         elif self._last is not None and self._stream.last is not None:
-            viewer.show(self._last, self._decodes)
+            viewer.show(self._last, self._fps())
 
     def _left(self, viewer: PictureViewer) -> None:
         if viewer in self._viewers:
@@ -290,7 +296,8 @@ class PictureRoom:
 
     def _work(self) -> None:
         """Decode what waits, if it is time."""
-        if self._busy or not self._waiting or not self._pace.step(self._fps()):
+        fps = self._fps() or USUAL_FPS
+        if self._busy or not self._waiting or not self._pace.step(fps):
             return
         frames = list(self._waiting)
         self._waiting.clear()
@@ -301,8 +308,10 @@ class PictureRoom:
         decoding.addCallback(self._decoded, decoder)
         decoding.addErrback(self._failed, decoder)
 
-    def _fps(self) -> float:
-        """As many as the most demanding wants."""
+    def _fps(self) -> float | None:
+        """As many as the most demanding wants; L{None}: they are not decoded."""
+        if not self._decodes:
+            return None
         wishes = [viewer.fps or USUAL_FPS for viewer in self._viewers]
         return min(MAX_FPS, max(wishes, default=USUAL_FPS))
 
@@ -323,9 +332,10 @@ class PictureRoom:
 
     def _show(self, picture: bytes) -> None:
         self._last = picture
+        fps = self._fps()
         for viewer in self._viewers[:]:
             if viewer in self._viewers:
-                viewer.show(picture, self._decodes)
+                viewer.show(picture, fps)
 
 
 class PictureRooms:

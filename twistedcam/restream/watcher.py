@@ -65,8 +65,8 @@ class Watcher:
         @param began: called when a file begins, before its first piece, and whenever
             another one follows, since the pictures have changed too much.
         @param send: writes a piece.
-        @param failed: these pictures do not go into this container: nothing more
-            will come.
+        @param failed: nothing more will come: these pictures do not go into this
+            container, or one of the other two raised something.
         """
         self.skips = 0
         self.waiting = 0
@@ -191,7 +191,7 @@ class Watcher:
                     self._send(item)
         except Exception:
             self.log.failure("a viewer failed")
-            self.close()
+            self.fail(MuxError("what was sent could not be written"))
         finally:
             self._handing = False
 

@@ -31,7 +31,7 @@ from .session import World
 from .target import Target, parseTarget
 
 #: Requests that wait for the answer to the one before; players wait for it.
-MAX_WAITING = 32
+MAX_WAITING = 8
 
 #: Seconds that a connection without a viewer in it may be silent.
 IDLE = 60.0
@@ -75,13 +75,20 @@ class Connection(Protocol):
     log = Logger()
     transport: ITCPTransport
 
-    def __init__(self, shared: Shared, gone: Callable[[Connection], object]) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        come: Callable[[Connection], object],
+        gone: Callable[[Connection], object],
+    ) -> None:
         """
+        @param come: called when the connection is made.
         @param gone: called when the connection is lost, and everything is freed.
         """
         self.methods: Methods
         self._shared = shared
         self._clock = shared.world.reactor
+        self._come = come
         self._gone = gone
         self._reader = Reader()
         self._gate = Gate(self._clock, shared.access)
@@ -115,6 +122,7 @@ class Connection(Protocol):
         )
         self.methods = Methods(self._shared.world, self._shared.cameras, who)
         self._idle = self._clock.callLater(IDLE, self._isIdle)
+        self._come(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Requests, or parts of them."""
@@ -272,7 +280,7 @@ class Connection(Protocol):
         if self._over:
             return
         headers: Headers = (_SERVER,)
-        for name in ("CSeq", "Timestamp"):
+        for name in ("Timestamp", "CSeq"):
             if value := request.get(name):
                 headers = ((name, value), *headers)
         headers = (*headers, *response.headers)

@@ -76,7 +76,8 @@ async def describe(
         video = camera.subVideo if sub else camera.video
         leaves.append(video.subscribe(picture))
         frame = await _within(clock, WITHIN, found)
-        checkRtp(frame)
+        if frame.codec is Codec.MJPEG:
+            checkRtp(frame)
         isHeard = listen and await _soundHeard(clock, heard)
     except DeferredTimeout:
         raise CameraAway(f"no picture of {camera.name} in {WITHIN:g} s") from None

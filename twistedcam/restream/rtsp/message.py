@@ -22,10 +22,10 @@ MAX_LINE = 4096
 MAX_HEADERS = 64
 
 #: Bytes of all lines of a request together.
-MAX_HEAD = 16384
+MAX_HEAD = 8192
 
 #: Bytes of a request's body: names of parameters, mostly none at all.
-MAX_BODY = 8192
+MAX_BODY = 4096
 
 #: Bytes of an interleaved frame: a player sends reports, of a hundred bytes.
 MAX_FRAME = 4096

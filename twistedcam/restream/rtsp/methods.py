@@ -79,7 +79,6 @@ class Methods:
         self._channels: dict[int, tuple[Track, bool]] = {}
         self._freeing: list[Deferred[None]] = []
         self._methods = {
-            "OPTIONS": self._options,
             "DESCRIBE": self._describe,
             "SETUP": self._setup,
             "PLAY": self._play,
@@ -96,14 +95,14 @@ class Methods:
         @param target: what the URL points at; L{None}: nothing.
         """
         method = self._methods.get(request.method)
-        public = ("Public", ", ".join(self._methods))
+        public = ("Public", ", ".join(("OPTIONS", *self._methods)))
         try:
-            if method is None:
-                raise Refused(501, headers=(public,))
             if wanted := request.get("Require"):
                 raise Refused(551, headers=(("Unsupported", wanted),))
             if request.method == "OPTIONS":
                 return Response(200, (public,))
+            if method is None:
+                raise Refused(501, headers=(public,))
             if target is None:
                 raise Refused(404)
             return await method(request, target)
@@ -132,9 +131,6 @@ class Methods:
         self._freeing.append(freeing)
 
     # The methods.
-
-    async def _options(self, request: Request, target: Target) -> Response:
-        raise NotImplementedError  # is answered before
 
     async def _describe(self, request: Request, target: Target) -> Response:
         accepted = request.get("Accept", "*/*").lower()

@@ -69,9 +69,7 @@ class RtspServer(Factory):
         if len(self.connections) >= MAX_CONNECTIONS:
             self.log.warn("{address}: too many connections", address=addr)
             return None
-        connection = Connection(self._shared, self._gone)
-        self.connections.add(connection)
-        return connection
+        return Connection(self._shared, self.connections.add, self._gone)
 
     def fleetChanged(self) -> None:
         """Cameras have come and gone: nobody watches one that is none of ours."""

@@ -126,6 +126,7 @@ class Session:
         self._full = False
         self._leaves: list[Callable[[], None]] = []
         self._over = False
+        self._freed: Deferred[None] | None = None
         # The moment whose time stamps the viewer knows, and the newest one that he
         # got, with the time by our clock.
         self._origin: float | None = None
@@ -218,6 +219,8 @@ class Session:
             lane.flowing = False
         self._had = self._newest[0]
         self.pacer.stop()
+        if self.byUdp:
+            self._full = False
         if self._reports is not None:
             self._reports.cancel()
             self._reports = None
@@ -273,18 +276,20 @@ class Session:
         @param goodbye: is there still a way to tell the viewer?
         @return: fires when everything is freed.
         """
-        if not self._over:
-            self._over = True
-            if goodbye and self.playing:
-                self._sayGoodbye()
-            self.rest()
-            if self._silence is not None:
-                self._silence.cancel()
-                self._silence = None
-            if self._since is not None:
-                self._tell(reason)
+        if self._freed is not None:
+            return self._freed
+        self._over = True
+        if goodbye and self.playing:
+            self._sayGoodbye()
+        self.rest()
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        if self._since is not None:
+            self._tell(reason)
         closed = [lane.carrier.close() for lane in self._lanes.values()]
-        return gatherResults(closed).addCallback(lambda _: None)
+        self._freed = gatherResults(closed).addCallback(lambda _: None)
+        return self._freed
 
     @property
     def _name(self) -> str:
@@ -356,8 +361,8 @@ class Session:
 
     def _report(self) -> None:
         self._reports = self._world.reactor.callLater(REPORT_EVERY, self._report)
-        if self._full:
-            return  # he has more than enough to do
+        if self._full and not self.byUdp:
+            return  # he has more than enough to read
         for lane in self._lanes.values():
             if lane.begun:
                 lane.carrier.report(lane.sender.report(self._now, self.id))

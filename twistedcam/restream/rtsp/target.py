@@ -26,7 +26,8 @@ SOUNDS: dict[str, tuple[Track, ...]] = {
 }
 
 _URL = re.compile(
-    r"(?:rtsps?://(?:[^/?#@]*@)?(?P<host>[^/?#@]*))?(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?",
+    r"(?:(?P<scheme>rtsps?)://(?:[^/?#@]*@)?(?P<host>[^/?#@]*))?"
+    r"(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?",
     re.IGNORECASE,
 )
 
@@ -97,5 +98,5 @@ def parseTarget(uri: str) -> Target | None:
         track,
         ("aac", "pcma") if sound is None else SOUNDS[sound],
         options.get("token", ""),
-        f"rtsp://{host}/{camera}{'/sub' if sub else ''}",
+        f"{(match['scheme'] or 'rtsp').lower()}://{host}/{camera}{'/sub' * sub}",
     )

@@ -5,10 +5,11 @@ Requests and answers: what all pages have in common.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
@@ -63,6 +64,8 @@ def refusalOf(problem: BaseException) -> Refusal | None:
     match problem:
         case Refusal():
             return problem
+        case CancelledError():
+            return later("the server stops")
         case CommandTimeout():
             return Refusal(504, str(problem))
         case NotConnected() | SessionClosed() | Disconnected() | NotDelivered():
@@ -87,7 +90,7 @@ def send(
     """Answer, unless nobody is there any more."""
     if request.gone:
         return
-    request.setResponseCode(code)
+    request.setResponseCode(code, HTTPStatus(code).phrase.encode())
     if contentType is not None:
         request.setHeader("Content-Type", contentType)
     for name, value in (headers or {}).items():

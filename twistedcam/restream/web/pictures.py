@@ -14,6 +14,8 @@ from twisted.python.failure import Failure
 
 from ...camera import Camera
 from ...errors import CommandFailed, CommandTimeout, NotSupported
+from ...reactors import Timers
+from ...threads import InThread
 from ..archive import fileName
 from ..jpegs import MAX_FPS, PictureViewer
 from ..picture import pictureFromVideo
@@ -36,9 +38,14 @@ class Snapshots:
     Takes pictures: one at a time of each camera, for all who ask meanwhile.
     """
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
-        self._underWay: dict[tuple[Camera, bool], list[Deferred[Any]]] = {}
+    def __init__(self, clock: Timers, inThread: InThread) -> None:
+        """
+        @param inThread: calls a function in a thread.
+        """
+        self._clock = clock
+        self._inThread = inThread
+        self._waiting: dict[tuple[Camera, bool], list[Deferred[Any]]] = {}
+        self._underWay: set[Deferred[Any]] = set()
 
     def take(self, camera: Camera, fromVideo: bool) -> Deferred[tuple[bytes, str]]:
         """
@@ -48,20 +55,28 @@ class Snapshots:
         """
         result: Deferred[tuple[bytes, str]] = Deferred()
         key = camera, fromVideo
-        if key in self._underWay:
-            self._underWay[key].append(result)
+        if key in self._waiting:
+            self._waiting[key].append(result)
             return result
-        self._underWay[key] = [result]
+        self._waiting[key] = [result]
+        taking = Deferred.fromCoroutine(self._take(camera, fromVideo))
+        self._underWay.add(taking)
 
         def tell(outcome: tuple[bytes, str] | Failure) -> None:
-            for one in self._underWay.pop(key):
+            self._underWay.discard(taking)
+            for one in self._waiting.pop(key):
                 if isinstance(outcome, Failure):
                     one.errback(outcome)
                 else:
                     one.callback(outcome)
 
-        Deferred.fromCoroutine(self._take(camera, fromVideo)).addBoth(tell)
+        taking.addBoth(tell)
         return result
+
+    def end(self) -> None:
+        """Nobody wants one any more."""
+        for taking in list(self._underWay):
+            taking.cancel()
 
     async def _take(self, camera: Camera, fromVideo: bool) -> tuple[bytes, str]:
         if not fromVideo:
@@ -69,9 +84,7 @@ class Snapshots:
                 return await camera.snapshot(), "camera"
             except (NotSupported, CommandFailed, CommandTimeout):
                 pass  # it may still have video
-        picture = await pictureFromVideo(
-            self._tools.clock, camera, self._tools.inThread
-        )
+        picture = await pictureFromVideo(self._clock, camera, self._inThread)
         return picture, "video"
 
 
@@ -165,6 +178,6 @@ def _fps(request: WebRequest) -> float | None:
     text = argument(request, "fps")
     if text is None:
         return None
-    if not re.fullmatch(r"\d{1,4}(\.\d{1,4})?", text) or float(text) == 0:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text) or float(text) == 0:
         raise Refusal(400, "fps is a number of pictures a second")
     return min(MAX_FPS, max(MIN_FPS, float(text)))

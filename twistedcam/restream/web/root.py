@@ -37,11 +37,12 @@ class Root(Page):
         tools: Tools,
         events: Events,
         movements: Movements,
+        snapshots: Snapshots,
         files: Mapping[str, StaticFile],
     ) -> None:
         super().__init__()
         self._files = files
-        self.putChild(b"cameras", CamerasPage(tools, movements))
+        self.putChild(b"cameras", CamerasPage(tools, movements, snapshots))
         self.putChild(b"events", EventsPage(tools, events))
         self.putChild(b"metrics", MetricsPage(tools))
         self.putChild(b"static", StaticFolder(files))
@@ -63,11 +64,13 @@ class Root(Page):
 class CamerasPage(Page):
     """All cameras."""
 
-    def __init__(self, tools: Tools, movements: Movements) -> None:
+    def __init__(
+        self, tools: Tools, movements: Movements, snapshots: Snapshots
+    ) -> None:
         super().__init__()
         self._tools = tools
         self._movements = movements
-        self._snapshots = Snapshots(tools)
+        self._snapshots = snapshots
 
     def answer(self, request: WebRequest) -> None:
         """A list of them."""

@@ -36,6 +36,7 @@ from .config import WebConfig
 from .controls import Movements
 from .events import Events
 from .gate import Gate
+from .pictures import Snapshots
 from .root import Root
 from .site import Connections, WebSite, abort
 from .static import StaticFile, loadFiles
@@ -98,15 +99,15 @@ class WebService(Service):
         )
         self._clock = clock
         self._fleet = fleet
-        self._tools = Tools(
-            clock, fleet, broadcasts, pictures, observatory, latencies, inThread
-        )
+        self._tools = Tools(clock, fleet, broadcasts, pictures, observatory, latencies)
         self._events = Events(observatory)
         self._movements = Movements(clock)
+        self._snapshots = Snapshots(clock, inThread)
         root = Root(
             self._tools,
             self._events,
             self._movements,
+            self._snapshots,
             loadFiles() if files is None else files,
         )
         self._gate = Gate(
@@ -162,9 +163,7 @@ class WebService(Service):
         self._unsubscribe = self._fleet.onChanged(self._changed)
         self._tools.observatory.start()
         self._events.start()
-        self._ticking.start(TICK).addErrback(
-            lambda failure: self.log.failure("looking at the cameras", failure)
-        )
+        self._ticking.start(TICK)
 
     def _changed(self) -> None:
         """Cameras came or went."""
@@ -174,9 +173,12 @@ class WebService(Service):
 
     def _tick(self) -> None:
         now = self._clock.seconds()
-        self._events.statistics(self._tools.observatory.tick())
-        self._tools.viewers.tick(now)
-        self._tools.listeners.tick(now)
+        try:
+            self._events.statistics(self._tools.observatory.tick())
+            self._tools.viewers.tick(now)
+            self._tools.listeners.tick(now)
+        except Exception:  # there is a next time
+            self.log.failure("looking after cameras and viewers")
 
     def stopService(self) -> Deferred[None]:
         """
@@ -194,6 +196,7 @@ class WebService(Service):
             listening.cancel()  # if it has not come to that yet
             closed = listening.addCallback(self._stopListening)
         self._movements.end()
+        self._snapshots.end()
         self._tools.viewers.end()
         self._tools.listeners.end()
         self._gate.close()

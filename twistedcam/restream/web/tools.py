@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from ...camera import Camera
 from ...fleet import Fleet
 from ...reactors import Timers
-from ...threads import InThread
 from ..broadcast import Broadcasts
 from ..jpegs import PictureRooms
 from ..observatory import Latencies, Observatory
@@ -21,7 +20,6 @@ class Tools:
     """
     What pages work with.
 
-    @ivar inThread: calls a function in a thread.
     @ivar viewers: those who watch.
     @ivar listeners: those who listen to events.
     """
@@ -32,7 +30,6 @@ class Tools:
     pictures: PictureRooms
     observatory: Observatory
     latencies: Latencies
-    inThread: InThread
     viewers: Audience = field(default_factory=lambda: Audience(MAX_VIEWERS))
     listeners: Audience = field(default_factory=lambda: Audience(MAX_LISTENERS))
 

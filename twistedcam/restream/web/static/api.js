@@ -50,6 +50,15 @@ export async function request(url, options = {}) {
   throw new Refused(response.status, message);
 }
 
+/**
+ * Does the server answer, and want a login?  Asked without one: then no browser shows
+ * its own question for a password, and waits for the answer.
+ */
+export async function wantsLogin() {
+  const options = { cache: "no-store", credentials: "omit" };
+  return (await fetch("/cameras", options)).status === 401;
+}
+
 /** Fetch JSON. */
 export async function get(url) {
   return (await request(url)).json();
@@ -77,7 +86,7 @@ export function explain(error) {
  * The server has forgotten this browser, which happens when it restarts.  Loading the
  * page logs in again, if its address or the browser knows how.
  */
-function signedOut() {
+export function signedOut() {
   try {
     const last = Number(sessionStorage.getItem(RELOADED) ?? 0);
     if (Date.now() - last > RELOAD_PAUSE) {

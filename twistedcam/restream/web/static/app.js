@@ -31,14 +31,23 @@ const sight = new IntersectionObserver(
   { rootMargin: "80px" },
 );
 
+/** Has the page been left?  Browsers may keep it, to come back to. */
+let isLeft = false;
+
 /** Only what is seen plays. */
 function play(tile) {
-  const isSeen = tile.isVisible && !document.hidden && !large.isOpen;
-  tile.play(isSeen, large.isOpen ? 0 : undefined);
+  const isSeen = tile.isVisible && !document.hidden && !large.isOpen && !isLeft;
+  tile.play(isSeen, large.isOpen || isLeft ? 0 : undefined);
 }
 
 function playAll() {
   for (const tile of tiles.values()) play(tile);
+}
+
+function leavePage(isLeaving) {
+  isLeft = isLeaving;
+  large.sleepOrWake(isLeaving);
+  playAll();
 }
 
 // What the server tells.
@@ -156,6 +165,8 @@ grid.addEventListener("click", (event) => {
   if (event.target.closest("a")) cameFromGrid = true;
 });
 window.addEventListener("hashchange", route);
+window.addEventListener("pagehide", () => leavePage(true));
+window.addEventListener("pageshow", () => leavePage(false));
 document.addEventListener("visibilitychange", playAll);
 
 onSignedOut(() => {

@@ -2,13 +2,16 @@
  * What the server tells: which cameras there are, how they are, and its heartbeat.
  */
 
-import { get } from "./api.js";
+import { get, signedOut, wantsLogin } from "./api.js";
 
 /** Milliseconds without a heartbeat, one a second, after which it is away. */
-const SILENCE = 5_000;
+const SILENCE = 4_000;
 
 /** Milliseconds between tries, where the browser has given up. */
 const RETRY = 2_000;
+
+/** Milliseconds until a server that answers at all has to tell something. */
+const PATIENCE = 1_000;
 
 const KINDS = ["list", "camera", "statistics", "alarm"];
 
@@ -24,10 +27,24 @@ export class Events {
     this.retry = null;
     this.open();
     setInterval(() => this.watch(), 1_000);
+    // A page that somebody may come back to must not keep its connection: browsers
+    // open six to a server.
+    window.addEventListener("pagehide", () => this.close());
+    window.addEventListener("pageshow", (event) => {
+      if (event.persisted) this.open();
+    });
+  }
+
+  close() {
+    clearTimeout(this.retry);
+    this.retry = null;
+    this.source.close();
+    this.isClosed = true;
   }
 
   open() {
     this.source?.close();
+    this.isClosed = false;
     this.retry = null;
     this.heard = Date.now();
     const source = (this.source = new EventSource("/events"));
@@ -47,6 +64,7 @@ export class Events {
   }
 
   lost() {
+    if (this.isClosed) return;
     if (!this.away) {
       this.away = true;
       this.handlers.away();
@@ -57,11 +75,11 @@ export class Events {
     }
   }
 
-  /** An EventSource does not say what was wrong; a login that is gone matters. */
+  /** An EventSource does not say what was wrong: request() sees a login that is gone. */
   async ask() {
     try {
       await get("/cameras");
-      this.open();
+      if (!this.isClosed) this.open();
     } catch {
       this.retry = null;
       this.lost();
@@ -69,9 +87,22 @@ export class Events {
   }
 
   watch() {
-    if (this.retry === null && Date.now() - this.heard > SILENCE) {
+    if (this.isClosed || this.retry !== null) return;
+    if (Date.now() - this.heard > SILENCE) {
       this.open();
       this.lost();
+      this.askSilently();
+    }
+  }
+
+  /** Browsers that want to ask for a login keep an EventSource waiting meanwhile. */
+  async askSilently() {
+    try {
+      const mayBeOut = await wantsLogin();
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE));
+      if (mayBeOut && this.away && !this.isClosed) signedOut();
+    } catch {
+      // There is no server.
     }
   }
 }

@@ -79,9 +79,11 @@ export class Large {
     }
     const full = byId("fullButton");
     full.hidden = !document.fullscreenEnabled;
-    full.addEventListener("click", () => this.toggleFull());
+    full.addEventListener("click", () => this.fillScreen());
     document.addEventListener("fullscreenchange", () => {
-      write(full.querySelector("span"), document.fullscreenElement ? "Leave" : "Full screen");
+      // Keys have to arrive in there, too.
+      if (document.fullscreenElement) this.stage.focus();
+      else full.focus();
     });
     document.addEventListener("visibilitychange", () => this.sleepOrWake());
   }
@@ -140,11 +142,12 @@ export class Large {
   }
 
   /** Nobody sees a page that is hidden; somebody may listen to it. */
-  sleepOrWake() {
+  sleepOrWake(isLeft = false) {
     if (!this.isOpen) return;
     const { player } = this.view;
-    if (!document.hidden) player.start();
-    else if (player.soundState !== "on") player.stop();
+    const isHeard = player.soundState === "on";
+    if (isLeft || (document.hidden && !isHeard)) player.stop();
+    else player.start();
   }
 
   render() {
@@ -177,9 +180,8 @@ export class Large {
     if (quality !== this.view.player.wish.quality) this.view.player.set({ quality });
   }
 
-  toggleFull() {
-    if (document.fullscreenElement) document.exitFullscreen();
-    else this.stage.requestFullscreen().catch(() => this.say("No full screen here."));
+  fillScreen() {
+    this.stage.requestFullscreen().catch(() => this.say("No full screen here."));
   }
 
   /** Save a picture: by hand, since a browser would save a refusal, too. */

@@ -7,26 +7,29 @@ import { Track } from "./track.js";
 
 const MediaSourceClass = window.MediaSource ?? window.ManagedMediaSource;
 
-/** Seconds behind the newest picture: wanted at first, and at most after stumbling. */
-const TARGET = 0.12;
-const MAX_TARGET = 0.24;
-const STUMBLE = 0.03;
+/**
+ * Seconds behind the newest piece that can be played: wanted at first, at most after
+ * stumbling, and how much more each time.  Sound comes in longer pieces, and browsers
+ * stop when they have less than 0.2 s of it.
+ */
+const PACE = { least: 0.12, most: 0.24, step: 0.03, hurry: 0.25 };
+const PACE_HEARD = { least: 0.29, most: 0.5, step: 0.04, hurry: 0.1 };
 
 /** Milliseconds without stumbling after which it may be closer again. */
 const STEADY = 20_000;
 
-/** Seconds behind, beyond which it jumps instead of hurrying. */
+/**
+ * Seconds behind, beyond which it jumps instead of hurrying; at the start, and so many
+ * milliseconds after it, it always does.
+ */
 const JUMP = 1;
+const START = 300;
 
 /** Seconds off the target that are left alone. */
 const SLACK = 0.05;
 
 /** Sound so much (seconds) behind the pictures has ended. */
 const DUMB = 2.5;
-
-/** How much faster it may play, where nobody listens, and where somebody does. */
-const HURRY = 0.25;
-const HURRY_HEARD = 0.08;
 
 /** Can this browser show live streams at all? */
 export const hasMediaSource = Boolean(MediaSourceClass);
@@ -49,7 +52,8 @@ export class Live {
     this.refused = refused;
     this.tracks = new Map();
     this.early = [];
-    this.target = TARGET;
+    this.pacing = PACE;
+    this.target = PACE.least;
     this.stumbled = performance.now();
     this.distance = null;
     this.begun = false;
@@ -93,6 +97,8 @@ export class Live {
       return;
     }
     this.begun = true;
+    this.pacing = this.hasSound ? PACE_HEARD : PACE;
+    this.target = this.pacing.least;
     for (const [number, bytes] of this.early) this.tracks.get(number)?.push(bytes);
     this.early = [];
   }
@@ -127,19 +133,23 @@ export class Live {
   stumble() {
     if (!this.seen) return;
     this.stumbled = performance.now();
-    this.target = Math.min(this.target + STUMBLE, MAX_TARGET);
+    this.target = Math.min(this.target + this.pacing.step, this.pacing.most);
   }
 
   /** Keep close to the newest: called with each piece, and now and then. */
   follow() {
     const video = this.element;
     const ranges = video.buffered;
-    if (this.closed || ranges.length === 0) return;
+    // One jump at a time: a slow decoder would never come to an end otherwise.
+    if (this.closed || ranges.length === 0 || video.seeking) return;
     const last = ranges.length - 1;
     const edge = ranges.end(last);
     const place = Math.max(ranges.start(last), edge - this.target);
     const now = video.currentTime;
-    if (edge - now > JUMP || now > edge + JUMP) {
+    this.first ??= performance.now();
+    const isNew = !this.seen || performance.now() - this.first < START;
+    const most = isNew ? this.target + SLACK : JUMP;
+    if (edge - now > most || now > edge + JUMP) {
       this.jump(place);
     } else if (now < ranges.start(last)) {
       this.leap(ranges, now);
@@ -159,7 +169,7 @@ export class Live {
     for (let number = 0; number < ranges.length; number++) {
       if (ranges.start(number) > now) {
         const isAtEnd = number === 0 || ranges.end(number - 1) - now < 0.1;
-        if (isAtEnd && !this.element.seeking) this.jump(ranges.start(number));
+        if (isAtEnd) this.jump(ranges.start(number));
         return;
       }
     }
@@ -171,9 +181,8 @@ export class Live {
     this.distance =
       this.distance === null ? distance : 0.85 * this.distance + 0.15 * distance;
     const off = this.distance - this.target;
-    const most = video.muted ? HURRY : HURRY_HEARD;
     let rate = 1;
-    if (off > SLACK) rate = 1 + Math.min(most, Math.max(0.05, off));
+    if (off > SLACK) rate = 1 + Math.min(this.pacing.hurry, Math.max(0.05, off));
     else if (off < -SLACK) rate = 0.95;
     rate = Math.round(rate * 50) / 50;
     if (video.playbackRate !== rate) video.playbackRate = rate;
@@ -183,9 +192,9 @@ export class Live {
   tick() {
     if (this.closed) return;
     this.follow();
-    if (performance.now() - this.stumbled > STEADY && this.target > TARGET) {
+    if (performance.now() - this.stumbled > STEADY) {
       this.stumbled = performance.now();
-      this.target = Math.max(TARGET, this.target - STUMBLE);
+      this.target = Math.max(this.pacing.least, this.target - this.pacing.step);
     }
     const sound = this.track("sound");
     const pictures = this.track("video")?.end ?? null;

@@ -97,7 +97,13 @@ export class Mover {
 
 /** Connects the buttons, the keys and the picture with a mover. */
 export function connectControls({ mover, pad, stage, arrow, view }) {
-  for (const button of pad.querySelectorAll("button")) connectButton(mover, button);
+  for (const button of pad.querySelectorAll("button")) {
+    if (button.dataset.direction === "home") {
+      button.addEventListener("click", () => mover.once({ direction: "home" }));
+    } else {
+      connectButton(mover, button);
+    }
+  }
   connectKeys(mover, view);
   connectDragging(mover, stage, arrow);
   const stop = () => mover.stop();
@@ -110,33 +116,28 @@ export function connectControls({ mover, pad, stage, arrow, view }) {
 
 function connectButton(mover, button) {
   const { direction } = button.dataset;
-  if (direction === "home") {
-    button.addEventListener("click", () => mover.once({ direction }));
-    return;
-  }
-  const stop = () => {
-    button.classList.remove("pressed");
-    mover.stop();
-  };
-  const start = () => {
-    button.classList.add("pressed");
-    mover.start(direction);
+  // The button before this one loses the focus when this one gets it.
+  let isHeld = false;
+  const hold = (isNow) => {
+    if (isNow === isHeld) return;
+    isHeld = isNow;
+    button.classList.toggle("pressed", isNow);
+    if (isNow) mover.start(direction);
+    else mover.stop();
   };
   button.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    button.setPointerCapture(event.pointerId);
-    start();
+    hold(true);
+    untilReleased(button, event, () => hold(false));
   });
-  for (const kind of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
-    button.addEventListener(kind, stop);
-  }
+  button.addEventListener("blur", () => hold(false));
   button.addEventListener("keydown", (event) => {
     if (event.key !== " " && event.key !== "Enter") return;
     event.preventDefault();
-    if (!event.repeat) start();
+    if (!event.repeat) hold(true);
   });
   button.addEventListener("keyup", (event) => {
-    if (event.key === " " || event.key === "Enter") stop();
+    if (event.key === " " || event.key === "Enter") hold(false);
   });
   button.addEventListener("contextmenu", (event) => event.preventDefault());
   // Voices and screen readers click without pressing: turn by one step.
@@ -190,12 +191,10 @@ function connectDragging(mover, stage, arrow) {
     mover.stop();
   };
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || !event.isPrimary) {
-      end();
-      return;
-    }
+    end(); // with a second finger somebody zooms
+    if (event.button !== 0 || !event.isPrimary) return;
     from = event;
-    stage.setPointerCapture(event.pointerId);
+    untilReleased(stage, event, end);
   });
   stage.addEventListener("pointermove", (event) => {
     if (from === null || event.pointerId !== from.pointerId) return;
@@ -207,9 +206,28 @@ function connectDragging(mover, stage, arrow) {
     arrow.hidden = false;
     mover.start(DIRECTIONS[eighth]);
   });
+}
+
+/**
+ * Call something once, when a pointer is let go, wherever that is, or lost.
+ */
+function untilReleased(element, { pointerId }, callback) {
+  element.setPointerCapture(pointerId);
+  const listening = new AbortController();
+  const end = (event) => {
+    if (event.pointerId !== pointerId) return;
+    listening.abort();
+    callback();
+  };
+  // A button may come up without a word, outside of the window.
+  const moved = (event) => {
+    if (event.buttons === 0) end(event);
+  };
+  const { signal } = listening;
   for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) {
-    stage.addEventListener(kind, end);
+    window.addEventListener(kind, end, { capture: true, signal });
   }
+  window.addEventListener("pointermove", moved, { capture: true, signal });
 }
 
 /** Clockwise, from the right. */

@@ -1,0 +1,4 @@
+"""
+Players that people have, at the servers of this package: programs, not tests, since they
+take their time.
+"""
