@@ -284,9 +284,13 @@ class SoundTests(SynchronousTestCase):
 
     def test_rounding(self) -> None:
         """Rounding does not part them."""
+        start = 1700000001.1 + 0.501 / 8000  # between two samples, very nearly
+        times = [start + n * 256 / 8000 for n in range(1000)]
+        rounded = [round(time * 8000) for time in times]
+        self.assertNotEqual({256}, {b - a for a, b in pairwise(rounded)})
         frames = [
-            Frame(Codec.G711A, bytes(256), True, 1.7e9 + 0.5 / 8000 + n * 0.032, n, 0)
-            for n in range(1000)
+            Frame(Codec.G711A, bytes(256), True, time, n, time)
+            for n, time in enumerate(times)
         ]
         for one, other in pairwise(self.pack(frames)):
             self.assertEqual(256, other.ticks - one.ticks)

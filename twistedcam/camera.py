@@ -124,6 +124,8 @@ class Camera(Commands):
         self._tally = Tally(reactor, self.log, self.name)
         # From connect() until all is freed; the machine may lag behind.
         self._wanted = False
+        # From disconnect() to the next connect().
+        self._leaving = False
         self._waiting: list[Deferred[None]] = []
         self._parting: list[Deferred[None]] = []
         self._upObservers: Observers[[]] = Observers()
@@ -192,7 +194,9 @@ class Camera(Commands):
 
     def _allowCompanion(self) -> None:
         """The second session may begin as soon as it is known with whom."""
-        if self._companion is not None and self._wanted and self._deviceId is not None:
+        if self._companion is None or not self._wanted or self._leaving:
+            return
+        if self._deviceId is not None:
             self._companion.allow(self._deviceId)
 
     def identify(self, deviceId: DeviceId) -> None:
@@ -217,6 +221,7 @@ class Camera(Commands):
                 )
             )
         self._wanted = True
+        self._leaving = False
         if self._ownsLogin:
             self._login.retry()
         self._lastReason = None
@@ -257,12 +262,17 @@ class Camera(Commands):
             return succeed(None)
         result: Deferred[None] = Deferred(partial(_forget, self._parting))
         self._parting.append(result)
+        self._leaving = True
         self.log.info("{name}: closing", name=self.name)
         self._machine.disconnect()
         if self._companion is None:
             return result
         alone = self._companion.allow(None)
-        return gatherResults([result, alone]).addCallback(lambda _: None)
+        both = gatherResults([result, alone]).addCallback(lambda _: None)
+        # Cancelling this must not reach into those two.
+        parted: Deferred[None] = Deferred()
+        both.chainDeferred(parted)
+        return parted
 
     def statistics(self) -> Statistics:
         """How well it is received."""

@@ -33,6 +33,9 @@ EXTRA = 40.0
 #: may come to the same.
 OUTPUT = "-map 0 -fps_mode passthrough -enc_time_base -1 -f null -"
 
+#: ffmpeg guesses ports for UDP, and says so when somebody has the first one.
+GUESSED = b"bind failed: Address already in use"
+
 
 async def look(house: RtspHouse, name: str, transport: str, seconds: float) -> bool:
     """Watch by PyAV; true if there was nothing to complain of."""
@@ -63,10 +66,15 @@ async def decode(
         except Exception as problem:
             print(f"{name} by {transport}, ffmpeg: {problem!r}")
             return False
-        fine = code == 0 and not output and not errors
+        lines = [
+            line
+            for line in (output + errors).splitlines()
+            if line and GUESSED not in line
+        ]
+        fine = code == 0 and not lines
         print(f"{name} by {transport}, ffmpeg: {'fine' if fine else code}")
         if not fine:
-            print((output + errors).decode("utf-8", "replace")[-2000:])
+            print(b"\n".join(lines).decode("utf-8", "replace")[-2000:])
         return fine
     return True
 

@@ -152,7 +152,6 @@ class Connection(Protocol):
         for timer in (self._idle, self._half, self._linger):
             if timer is not None and timer.active():
                 timer.cancel()
-        self._requests.clear()
         if self._answering is not None:
             self._answering.cancel()
         self.methods.end("the connection is lost", goodbye=False)
@@ -185,7 +184,6 @@ class Connection(Protocol):
         if self._over:
             return
         self._over = True
-        self._requests.clear()
         self.methods.end(reason)
         cast(IConsumer, self.transport).unregisterProducer()
         self.transport.loseConnection()
@@ -217,7 +215,8 @@ class Connection(Protocol):
 
     def _next(self) -> None:
         """Begin with the next request, if it is time."""
-        if self._answering is not None or self._full or not self._requests:
+        busy = self._answering is not None or self._full or self._over
+        if busy or not self._requests:
             return
         request = self._requests.popleft()
         if self._idle is not None:
@@ -230,11 +229,10 @@ class Connection(Protocol):
 
     def _answered(self, result: object) -> None:
         self._answering = None
-        if not self._over:
-            after, self.methods.after = self.methods.after, None
-            if after is not None:
-                after()
-            self._next()
+        after, self.methods.after = self.methods.after, None
+        if after is not None and not self._over:
+            after()
+        self._next()
 
     async def _answer(self, request: Request) -> None:
         number = request.get("CSeq")

@@ -71,14 +71,12 @@ class _Lane:
     """
     A track on its way to the viewer.
 
-    @ivar begun: has he ever got anything?
-    @ivar flowing: has he got something that what comes now goes on with?
+    @ivar newest: the time of the last that he got; before that, infinitely long ago.
     """
 
     sender: Sender
     carrier: Carrier
-    begun: bool = False
-    flowing: bool = False
+    newest: float = float("-inf")
 
 
 class Session:
@@ -131,8 +129,6 @@ class Session:
         # got, with the time by our clock.
         self._origin: float | None = None
         self._newest = (float("-inf"), 0.0)
-        # Up to here he had everything when he paused.
-        self._had = float("-inf")
         self._skips = 0
         self._since: float | None = None
         self._silence: IDelayedCall | None = None
@@ -215,9 +211,6 @@ class Session:
         if watcher is not None:
             self._skips += watcher.skips
             watcher.close()
-        for lane in self._lanes.values():
-            lane.flowing = False
-        self._had = self._newest[0]
         self.pacer.stop()
         if self.byUdp:
             self._full = False
@@ -347,16 +340,14 @@ class Session:
             return
         if self._origin is None:
             self._origin = piece.time
-        if piece.time < self._origin or piece.time <= self._had:
-            return  # sound from before the first picture, or what he knows
-        if not (lane.flowing or piece.keyframe):
+        # Sound from before the first picture, or what he had before he paused.
+        if piece.time < self._origin or piece.time <= lane.newest:
             return
-        lane.flowing = True
-        self._newest = max(self._newest, (piece.time, self._world.reactor.seconds()))
-        if not lane.begun:
-            lane.begun = True
+        if lane.newest < self._origin:
             lane.sender.begin(self._origin)
             lane.carrier.report(lane.sender.report(piece.time, self.id))
+        lane.newest = piece.time
+        self._newest = max(self._newest, (piece.time, self._world.reactor.seconds()))
         lane.carrier.carry(lane.sender.send(piece))
 
     def _report(self) -> None:
@@ -364,7 +355,7 @@ class Session:
         if self._full and not self.byUdp:
             return  # he has more than enough to read
         for lane in self._lanes.values():
-            if lane.begun:
+            if lane.sender.packets:
                 lane.carrier.report(lane.sender.report(self._now, self.id))
 
     @property
@@ -375,7 +366,7 @@ class Session:
 
     def _sayGoodbye(self) -> None:
         for lane in self._lanes.values():
-            if lane.begun:
+            if lane.sender.packets:
                 lane.carrier.report(lane.sender.goodbye(self._now, self.id))
 
     def _silent(self) -> None:
