@@ -1,19 +1,24 @@
-# make demo      an emulated camera and a client, until Ctrl-C
+# make demo      two emulated cameras, the page and RTSP, until Ctrl-C
 # make test      all tests, under trial and under pytest
 # make lint      ruff and mypy
-# make bench     what receiving costs, and what becomes of live video; four minutes
+# make bench     what receiving, live video and serving cost; nine minutes
+# make soak      cameras, power cuts and viewers: does it go on as it began?
+# make screenshot   the page's picture in the README (needs Chromium)
 # make machines  the state machines' tables and pictures in docs/ (needs graphviz)
 # make clean     remove all of the above, .venv included
 #
 # Needs make and Python 3.11 or newer; the rest is installed in .venv.
 # Another Python: make PYTHON=python3.13 ...
+# Longer: make soak HOURS=24, make bench MINUTES=10
 
 PYTHON ?= python3
+HOURS ?= 1
+MINUTES ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help demo test lint bench machines clean
+.PHONY: help demo test lint bench soak screenshot machines clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -25,7 +30,7 @@ forget := rm -f twisted/plugins/dropin.cache
 # is how a program says that Ctrl-C ended it.
 demo: $(VENV)/plain.stamp
 	@$(forget)
-	@echo "An emulated camera and a client of it, on loopback. Ctrl-C ends it."
+	@echo "Two emulated cameras, and what serves them, on loopback. Ctrl-C ends it."
 	@trap : INT; $(BIN)/twistd -n --pidfile= camclient --demo || test $$? = 130
 
 test: $(VENV)/test.stamp
@@ -47,6 +52,21 @@ bench: $(VENV)/plain.stamp
 	    || echo "aiopppp cannot be installed; there is a benchmark without it, too."
 	@$(BIN)/python benchmarks/receive.py
 	@$(BIN)/python benchmarks/media.py
+	@$(BIN)/python benchmarks/hundred.py --minutes $(MINUTES)
+	@$(BIN)/python benchmarks/serving.py
+
+# Without matplotlib there is no picture.
+soak: $(VENV)/plain.stamp
+	@$(forget)
+	@$(BIN)/python -c 'import matplotlib' 2>/dev/null \
+	    || $(PIP) install --retries 1 -e '.[soak]' \
+	    || echo "matplotlib cannot be installed; there will be no picture."
+	@echo "Its numbers, its log and a picture go to build/soak. Ctrl-C ends it."
+	@trap : INT; $(BIN)/python benchmarks/soak.py --hours $(HOURS)
+
+screenshot: $(VENV)/dev.stamp
+	@$(forget)
+	$(BIN)/python tools/screenshot.py
 
 machines: $(VENV)/dev.stamp
 	$(if $(shell command -v dot),,$(error This draws with dot: install graphviz))

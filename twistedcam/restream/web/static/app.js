@@ -138,7 +138,9 @@ function route() {
   } else if (large.camera?.name !== name) {
     large.open(camera, tiles.get(name).view.screen.copy());
     document.title = `${camera.title} – twistedcam`;
+    // The tiles make room first: a browser shows a few MJPEG streams only.
     playAll();
+    large.sleepOrWake();
   }
 }
 

@@ -104,7 +104,10 @@ export class Connection {
   close() {
     if (this.closed) return;
     this.closed = true;
-    this.socket.close();
+    const { socket } = this;
+    // Browsers complain of one that is closed before it is open.
+    if (socket.readyState !== WebSocket.CONNECTING) socket.close();
+    else socket.addEventListener("open", () => socket.close());
     this.live?.stop();
     if (this.pending !== null) this.player.discarded(this.pending);
     this.pending = null;

@@ -12,6 +12,10 @@ import { View, write } from "./view.js";
 /** Milliseconds that a message stays. */
 const MESSAGE = 8_000;
 
+/** Milliseconds after which one is told that another quality has not come. */
+const DOUBT = 6_000;
+const LATE = "The other quality has not come yet: perhaps the camera has no place left.";
+
 /** What is said of the sound. */
 const SOUND = {
   none: "No sound comes from this camera.",
@@ -93,6 +97,7 @@ export class Large {
   }
 
   /**
+   * Show a camera; sleepOrWake() lets it play.
    * @param still a picture to begin with, or null.
    */
   open(camera, still) {
@@ -116,7 +121,6 @@ export class Large {
     this.update(camera);
     this.dialog.showModal();
     this.dialog.scrollTop = 0;
-    this.sleepOrWake();
   }
 
   close() {
@@ -177,7 +181,13 @@ export class Large {
   }
 
   choose(quality) {
-    if (quality !== this.view.player.wish.quality) this.view.player.set({ quality });
+    const { player } = this.view;
+    if (quality === player.wish.quality) return;
+    player.set({ quality });
+    clearTimeout(this.doubting);
+    this.doubting = setTimeout(() => {
+      if (player === this.view?.player && player.isWaiting) this.say(LATE);
+    }, DOUBT);
   }
 
   fillScreen() {

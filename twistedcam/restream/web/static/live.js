@@ -42,8 +42,9 @@ export function canPlay(mime) {
 export class Live {
   /**
    * @param picture is called when there is something to be seen.
-   * @param broken is called, once, with what is wrong: "decoding", "overflow" or
-   *     "dumb", which is that the sound has ended.
+   * @param broken is called, once, with what is wrong: "decoding", "overflow",
+   *     "dumb", which is that the sound has ended, or "refused": the browser plays
+   *     nothing without a click, as some do to save power.
    * @param refused is called if the browser wants no sound without a click.
    */
   constructor({ sound, picture, broken, refused }) {
@@ -214,7 +215,10 @@ export class Live {
       (error) => {
         this.starting = false;
         if (this.closed || error.name !== "NotAllowedError") return;
-        if (this.element.muted) return;
+        if (this.element.muted) {
+          this.fail("refused");
+          return;
+        }
         this.element.muted = true;
         this.refused();
         this.play();

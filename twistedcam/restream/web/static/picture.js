@@ -47,6 +47,7 @@ export class PictureSettings {
   /** Those that the camera does not tell cannot be changed. */
   show(settings) {
     for (const control of this.form.elements) {
+      if (!control.name) continue;
       const value = settings[control.name];
       control.disabled = value === undefined || value === null;
       if (!control.disabled) control.value = String(value);

@@ -20,7 +20,7 @@ const STALL = 1_500;
 /** Milliseconds without a piece, from a camera that is up, until a new try. */
 const DEAF = 10_000;
 
-/** So many failures to decode, within so many milliseconds, and it gives up. */
+/** So many failures to decode, within so many milliseconds, and it gives up as long. */
 const MAX_FAILURES = 3;
 const FAILURES_WITHIN = 60_000;
 
@@ -80,6 +80,11 @@ export class Player {
 
   get isRunning() {
     return Boolean(this.timer);
+  }
+
+  /** Is what was wished for still to come? */
+  get isWaiting() {
+    return this.next !== null || this.retry !== null;
   }
 
   /** Change quality or sound; what is there plays until that comes. */
@@ -198,11 +203,16 @@ export class Player {
       this.changed();
       return;
     }
+    if (problem === "refused") {
+      this.showSnapshots("This browser plays no video by itself");
+      return;
+    }
     if (problem === "decoding") {
       const now = performance.now();
       this.failures = this.failures.filter((time) => now - time < FAILURES_WITHIN);
       if (this.failures.push(now) >= MAX_FAILURES) {
         this.showSnapshots("This browser cannot decode its pictures");
+        this.retry = setTimeout(() => this.again(), FAILURES_WITHIN);
         return;
       }
     }

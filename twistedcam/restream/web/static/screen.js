@@ -8,6 +8,9 @@
 /** Pixels across, at most, of a last picture that is kept. */
 const KEPT_WIDTH = 960;
 
+/** Of a video; other elements have no readyState. */
+const HAVE_CURRENT_DATA = 2;
+
 export class Screen {
   constructor(root) {
     this.root = root;
@@ -37,8 +40,11 @@ export class Screen {
   /** Keep the last picture only. */
   freeze() {
     if (this.shown === null || this.shown instanceof Still) return;
-    const still = Still.of(this.shown.element);
-    if (still === null) {
+    const { element } = this.shown;
+    const still = Still.of(element);
+    if (still === null && element.videoWidth) {
+      // It cannot be copied just now; a video that gets nothing keeps its last picture.
+    } else if (still === null) {
       discard(this.shown);
       this.shown = null;
     } else {
@@ -67,7 +73,7 @@ class Still {
   static of(element) {
     const width = element.videoWidth || element.naturalWidth || element.width;
     const height = element.videoHeight || element.naturalHeight || element.height;
-    if (!width || !height) return null;
+    if (!width || !height || element.readyState < HAVE_CURRENT_DATA) return null;
     const canvas = document.createElement("canvas");
     canvas.width = Math.min(width, KEPT_WIDTH);
     canvas.height = Math.round((height * canvas.width) / width);

@@ -31,7 +31,7 @@ export class Mjpeg {
     streams += 1;
     this.isOpen = true;
     const image = (this.element = new Image());
-    image.alt = "";
+    image.alt = "Live picture";
     image.addEventListener("load", picture);
     image.addEventListener("error", () => {
       if (this.isOpen) broken();
@@ -63,7 +63,7 @@ export class Snapshots {
     this.abort = new AbortController();
     this.query = "?from=video";
     this.element = new Image();
-    this.element.alt = "";
+    this.element.alt = "Snapshot";
     this.take();
   }
 

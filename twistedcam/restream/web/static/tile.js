@@ -14,12 +14,16 @@ export class Tile {
     this.element.dataset.camera = camera.name;
     this.link = this.element.querySelector(".tileLink");
     this.link.href = `#${camera.name}`;
+    // With a capital letter it can be no camera's name, which addresses stand for.
+    const badge = this.element.querySelector(".badge");
+    badge.id = `stateOf-${camera.name}`;
+    this.link.setAttribute("aria-describedby", badge.id);
     this.isVisible = false;
     this.view = new View(
       {
         root: this.element,
         picture: this.element.querySelector(".picture"),
-        badge: this.element.querySelector(".badge"),
+        badge,
         latency: this.element.querySelector(".latency"),
       },
       camera,

@@ -94,7 +94,7 @@ export class View {
   noteText() {
     const { player } = this;
     if (player.problem === null || this.camera.state !== "Up") return "";
-    if (player.mode === "snapshots") return `${player.problem}. A snapshot every 2\u00a0s.`;
+    if (player.mode === "snapshots") return `${player.problem}. Snapshots instead.`;
     return `${player.problem}`;
   }
 
