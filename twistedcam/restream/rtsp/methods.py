@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from ...camera import Camera
 from ...media.mux import NotMuxable
+from ..observatory import titleOf
 from .carrier import Carrier, InConnection
 from .describe import CameraAway, Description, describe
 from .message import Headers, Request, Response
@@ -151,7 +152,7 @@ class Methods:
             ) from problem
         self._described = target.stream, found
         text = sdp(
-            camera.title or camera.name,
+            titleOf(camera),
             self._peer.local,
             int(self._world.reactor.seconds()),
             found.codec,
