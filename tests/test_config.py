@@ -328,6 +328,8 @@ class ServeTests(ConfigCase):
             ('password-file = "nonexistent"', ".password-file"),
             ('token-file = "nonexistent"', ".token-file"),
             ("hosts = 1", ".hosts"),
+            ('hosts = ["https://a.b"]', ".hosts"),
+            ('hosts = ["a.b:8085"]', ".hosts"),
             ("open = 1", ".open"),
         ):
             self.assertIn(f"`$.web{place}`", self.refusal(f"{ONE}[web]\n{table}"))

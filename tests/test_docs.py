@@ -171,8 +171,24 @@ FORBIDDEN = (
     ),
     ("session", ("twistedcam.media", "twistedcam.restream", "twistedcam.camera")),
     ("discovery", ("twistedcam.session", "twistedcam.camera", "twistedcam.fleet")),
-    ("media", ("twisted.internet", "twistedcam.session", "socket", "asyncio")),
-    ("restream", ("twistedcam.session", "twistedcam.wire", "socket")),
+    ("media", ("twisted.internet", "socket", "asyncio")),
+    ("restream", ("socket", "asyncio", "time")),
+    ("restream.web", ("twistedcam.restream.rtsp", "twistedcam.restream.record")),
+    ("restream.rtsp", ("twistedcam.restream.web", "twistedcam.restream.record")),
+    (
+        "doctor",
+        (
+            "twistedcam.restream",
+            "twistedcam.cli",
+            "twistedcam.fleet",
+            "twistedcam.emulator",
+        ),
+    ),
+    ("cli", ("twistedcam.tap", "twistedcam.outlets", "socket")),
+    ("reload", ("twistedcam.camera", "twistedcam.fleet", "twistedcam.restream")),
+    ("hangup", ("twistedcam.reload", "twistedcam.fleet", "twistedcam.restream")),
+    ("readiness", ("twistedcam.session", "twistedcam.restream")),
+    ("jsonlog", ("twistedcam",)),
     ("camera", ("socket", "twistedcam.restream")),
     ("keeper", ("socket", "twistedcam.camera", "twistedcam.restream")),
     ("fleet", ("socket", "twistedcam.session", "twistedcam.restream")),
@@ -188,6 +204,23 @@ ALLOWED = (
             "twistedcam.wire",
             "twistedcam.errors",
             "twistedcam.observers",
+        ),
+    ),
+    (
+        "restream",
+        (
+            "twistedcam.restream",
+            "twistedcam.camera",
+            "twistedcam.commands",
+            "twistedcam.errors",
+            "twistedcam.fleet",
+            "twistedcam.keeper",
+            "twistedcam.media",
+            "twistedcam.observers",
+            "twistedcam.reactors",
+            "twistedcam.statistics",
+            "twistedcam.streams",
+            "twistedcam.threads",
         ),
     ),
 )
@@ -233,6 +266,9 @@ class RoomsTests(SynchronousTestCase):
             ("testing", "twisted.internet.task.Clock"),
             ("emulator", "twistedcam.wire.dh.encode"),
             ("session", "twistedcam.wire.pppp"),
+            ("restream", "twistedcam.fleet.Fleet"),
+            ("restream.web", "twistedcam.restream.access.Access"),
+            ("doctor", "twistedcam.session.machine.Reason"),
         ):
             imported = {what for _, some in self.modules(room) for what in some}
             self.assertIn(known, imported)
@@ -267,7 +303,7 @@ def within(name: str, packages: tuple[str, ...]) -> bool:
 
 def imports(path: Path, module: str, atOnce: bool = False) -> Iterator[str]:
     """
-    The full names of what a file imports, except for type checkers only.
+    The full names of what a file imports, also if only for type checkers.
 
     @param module: its own name.
     @param atOnce: leave out what functions import when they are called.

@@ -101,10 +101,10 @@ class OutletTests(SynchronousTestCase):
         outlet, (server,) = self.outlet(ServeConfig(), None)
         with captured() as events:
             outlet.privilegedStartService()
+            outlet.startService()
         self.assertEqual(
             ["no page: cannot listen at usual 0: in use"], self.said(events)
         )
-        outlet.startService()
         self.successResultOf(outlet.stopService())
         self.assertEqual([], server.story)
 
@@ -167,6 +167,7 @@ class OutletsTests(TestCase):
         response = await Agent(self.reactor).request(b"GET", url.encode())
         self.assertIn(b'"garden"', await readBody(response))
         await outlet.stopService()
+        self.flushWarnings()  # of readBody, about a transport of Twisted's own
 
     async def test_taken(self) -> None:
         """Two of the same share no port, however it was asked for."""
@@ -181,6 +182,15 @@ class OutletsTests(TestCase):
             error = self.assertRaises(ConfigError, second.startService)
             self.assertIn("Address already in use", str(error))
             await first.stopService()
+
+    def test_sharedSlowdown(self) -> None:
+        """Who guesses at one door is slow at the other, too."""
+        outlets = self.outlets()
+        page, rtsp = (
+            cast(Any, make(ServeConfig(token="secret")))._candidates[0][1]
+            for make in (outlets.web, outlets.rtsp)
+        )
+        self.assertIs(page._gate._slowdown, rtsp.server._shared.slowdown)
 
     async def test_tls(self) -> None:
         """By an C{ssl:} endpoint it speaks TLS, and HTTP as browsers ask for it."""
@@ -203,6 +213,7 @@ class OutletsTests(TestCase):
         self.assertIn("200 OK", await connected.heard)
         self.assertEqual(b"http/1.1", connected.negotiated)
         await outlet.stopService()
+        self.flushWarnings()  # of pyOpenSSL, about how Twisted makes certificates
 
     def test_exposed(self) -> None:
         """What others can reach needs a login."""

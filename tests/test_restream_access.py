@@ -168,7 +168,7 @@ class SlowdownTests(SynchronousTestCase):
         """The memory is bounded; the newest are remembered."""
         for number in range(module.MAX_ADDRESSES + 100):
             self.slowdown.wrong(f"10.0.{number >> 8}.{number & 255}")
-        self.assertEqual(module.MAX_ADDRESSES, len(self.slowdown))
+        self.assertEqual(module.MAX_ADDRESSES, self.slowdown.remembered)
         last = module.MAX_ADDRESSES + 99
         wait = self.slowdown.wrong(f"10.0.{last >> 8}.{last & 255}")
         self.assertGreater(wait, FIRST_DELAY)
@@ -180,7 +180,7 @@ class SlowdownTests(SynchronousTestCase):
         self.slowdown.wrong("192.0.2.1")
         self.assertGreater(self.slowdown.wrong("2001:db8:1:2:ffff::5"), FIRST_DELAY)
         self.assertGreater(self.slowdown.wrong("::ffff:192.0.2.1"), FIRST_DELAY)
-        self.assertEqual(3, len(self.slowdown))
+        self.assertEqual(3, self.slowdown.remembered)
 
     def test_clockSetBack(self) -> None:
         """When the clock is set back, nobody is shut out for ever."""

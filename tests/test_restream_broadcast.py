@@ -190,6 +190,22 @@ class BroadcastTests(SynchronousTestCase):
         self.assertEqual((0, 1), (broadcast.audience, self.feed.audience))
         keep.watcher.close()
 
+    def test_leaveAtTheEnd(self) -> None:
+        """When the last pieces of a file send everybody away, none is begun."""
+        broadcast = self.broadcast()
+        enough = False
+
+        def send(piece: Piece) -> None:
+            if enough:
+                watcher.close()
+
+        watcher = Watcher(lambda start: None, send)
+        broadcast.join(watcher)
+        self.feed.show(*pictures(Codec.H264))
+        enough = True
+        self.feed.show(*pictures(Codec.H265)[:1])
+        self.assertEqual((0, 1), (self.feed.audience, self.opened))
+
     def test_sound(self) -> None:
         """Sound that is heard is in it."""
         seen = Seen(self.broadcast(withSound=True))

@@ -137,8 +137,17 @@ class WatcherTests(SynchronousTestCase):
         for _ in range(2):
             self.watcher.stopProducing()
         self.watcher.put(key(1))
+        self.watcher.begin(START, [INIT])
+        self.watcher.put(key(2))
         self.watcher.resumeProducing()
         self.assertEqual(([b"init", b"K"], 1), (self.data(), self.left))
+
+    def test_leavesAtTheBeginning(self) -> None:
+        """Whoever leaves when a file begins gets nothing of it."""
+        watcher = Watcher(lambda start: watcher.close(), self.got.append)
+        watcher.joined(self.leave)
+        watcher.begin(START, [INIT])
+        self.assertEqual(([], 1), (self.got, self.left))
 
     def test_failing(self) -> None:
         """One whose connection raises is logged, told so, and has left."""

@@ -196,6 +196,18 @@ class TurnTests(Directions):
         lab.network.advance(1)
         self.assertEqual(place, self.place(lab))
 
+    def test_stopFailsAtTheEnd(self) -> None:
+        """What fails when the server has stopped leaves no timer behind."""
+        lab = WebLab()
+        stopping = Deferred[None]()
+        self.patch(lab.garden, "stop", lambda: stopping)
+        lab.post(f"{GARDEN}/ptz", {"direction": "stop"})
+        lab.web.stopService()
+        stopping.errback(SessionClosed("stopped"))
+        self.note(lab)
+        lab.network.advance(60)
+        self.assertEqual([], self.calls)
+
     def test_removed(self) -> None:
         """And when the camera is removed."""
         lab = WebLab()

@@ -139,7 +139,7 @@ class LeavingTests(LabCase):
         visitor, _ = listen(lab)
         visitor.transport.hangUp()
         self.assertEqual(0, len(lab.web._tools.listeners))
-        self.assertEqual({}, lab.web._events._listeners)
+        self.assertEqual(set(), lab.web._events._listeners)
         lab.network.advance(2)
         self.assertEqual([], self.flushLoggedErrors())
 

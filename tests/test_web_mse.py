@@ -12,10 +12,13 @@ from twisted.logger import capturedLogs, formatEvent
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 
 from twistedcam.emulator import EmulatedCamera
+from twistedcam.media.frame import Codec
 from twistedcam.restream.web import streaming
 from twistedcam.restream.web.mse import ALLOWANCE, PING_EVERY, PONG_WITHIN
+from twistedcam.streams import Stream
 
 from .lab import LabCase
+from .mediakit import pictures
 from .memorytcp import BUFFER
 from .webkit import Socket, WebLab
 
@@ -141,6 +144,14 @@ class WatchingTests(LabCase):
         self.assertTrue(socket.transport.closed)
         self.assertEqual(0, len(lab.web._tools.viewers))
 
+    def test_subMjpeg(self) -> None:
+        """Also of the lower quality, whatever the better one is."""
+        lab = WebLab(codec="mjpeg")
+        better = pictures(Codec.H264)[0]
+        self.patch(Stream, "last", property(lambda stream: better))
+        socket = watch(lab, MSE + "?quality=sub", seconds=6)
+        self.assertEqual([{"tracks": [], "codec": "mjpeg"}], socket.starts)
+
     def test_removed(self) -> None:
         """When the camera is removed, it is over."""
         lab = WebLab()
@@ -246,6 +257,24 @@ class EndTests(LabCase):
         lab.network.advance(2)
         self.assertTrue(socket.transport.closed)
         self.assertEqual([], self.flushLoggedErrors())
+
+    def test_afterGoodbye(self) -> None:
+        """What comes behind a goodbye is of no interest, nor worth a line."""
+        lab = WebLab()
+        for more in (b"\x89\x80\0\0\0\0", b"\x88\x80\0\0\0\0", b"\x81\x81\0\0\0\0x"):
+            for pieces in (1, 2):
+                socket = watch(lab, seconds=1)
+                [connection] = lab.web._connections.all()
+                goodbye = socket._connection.send(CloseConnection(1000))
+                if pieces == 1:
+                    connection.dataReceived(goodbye + more)
+                else:  # by TLS, which passes on what it has decrypted
+                    connection.dataReceived(goodbye)
+                    connection.dataReceived(more)
+                lab.network.advance(1)
+                self.assertTrue(socket.transport.closed, more)
+                self.assertEqual([], self.flushLoggedErrors(), more)
+        self.assertEqual(0, len(lab.web._tools.viewers))
 
     def test_goodbyeFromNobody(self) -> None:
         """While the camera is away, a goodbye is heard, too."""

@@ -29,6 +29,9 @@ from .wire.deviceid import DeviceId
 
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
 
+#: As browsers send it: without scheme, port and path, and in ASCII.
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,255}")
+
 EXAMPLE_ENDPOINT = "tcp:8085:interface=127.0.0.1"
 
 #: A password file longer than this (bytes) is some other file.
@@ -82,7 +85,8 @@ class ServeConfig:
     @ivar password: L{None}: nobody comes in with a password.
     @ivar token: L{None}: nobody comes in with a token.
     @ivar open: let everybody in, wherever he comes from.
-    @ivar hosts: names under which browsers may call this machine, besides its own.
+    @ivar hosts: names under which browsers may ask for the page without a login,
+        besides those that no stranger can have.
     """
 
     endpoint: str | None = None
@@ -235,6 +239,10 @@ def _serve(
         password = _readSecret(table.passwordFile, folder)
         key = ".token-file"
         token = _readSecret(table.tokenFile, folder)
+        key = ".hosts"
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ConfigError(f"not the name of a host alone: {host!r}")
         config = ServeConfig(
             table.endpoint, table.user, password, token, table.open, hosts
         )

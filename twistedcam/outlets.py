@@ -21,12 +21,10 @@ from .reactors import DatagramReactor
 from .restream.access import Slowdown
 from .restream.broadcast import Broadcasts
 from .restream.observatory import Latencies
+from .restream.rtsp import ENDPOINT as RTSP_ENDPOINT
 from .restream.rtsp import RtspConfig, RtspService
+from .restream.web import ENDPOINT as WEB_ENDPOINT
 from .restream.web import WebConfig, WebService
-
-#: Where they listen, unless told otherwise: on this machine only.
-WEB_ENDPOINT = "tcp:8085:interface=127.0.0.1"
-RTSP_ENDPOINT = "tcp:8554:interface=127.0.0.1"
 
 #: Any port that is free.
 ANY_ENDPOINT = "tcp:0:interface=127.0.0.1"
@@ -77,6 +75,7 @@ class Outlet(Service):
         @raise ConfigError: it must not be started like this.
         """
         self.server: _Server | None = None
+        self._tried = False
         self._what = what
         self._url = url
         self._chosen = config.endpoint is not None
@@ -90,6 +89,7 @@ class Outlet(Service):
         @raise ConfigError: the one that was chosen cannot be had.
         """
         super().privilegedStartService()
+        self._tried = True
         for endpoint, server in self._candidates:
             try:
                 server.privilegedStartService()
@@ -106,7 +106,7 @@ class Outlet(Service):
 
     def startService(self) -> None:
         """Begin."""
-        if self.server is None:
+        if not self._tried:
             self.privilegedStartService()
         super().startService()
         if self.server is not None:
@@ -115,6 +115,7 @@ class Outlet(Service):
     def stopService(self) -> Deferred[None]:
         """End; fires when nobody is connected any more."""
         super().stopService()
+        self._tried = False
         server, self.server = self.server, None
         return succeed(None) if server is None else server.stopService()
 

@@ -185,14 +185,9 @@ class Restarted(Generic[C, V]):
             return ""
         await self._stop()
         if self._tryToStart(section):
-            verb = (
-                "started"
-                if before is None
-                else "restarted"
-                if section is not None
-                else "stopped"
-            )
-            return f"{self._name} {verb}"
+            if section is None:
+                return f"{self._name} stopped"
+            return f"{self._name} {'started' if before is None else 'restarted'}"
         await self._stop()
         if self._tryToStart(before):
             return f"{self._name} as before"

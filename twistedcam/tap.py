@@ -24,13 +24,15 @@ from .discovery import Discovery
 from .errors import ConfigError
 from .fleet import Fleet
 from .hangup import Hangup
-from .outlets import RTSP_ENDPOINT, WEB_ENDPOINT, Outlets
+from .outlets import Outlets
 from .reactors import DatagramReactor
 from .readiness import Notifier, Readiness
 from .reload import Reloader, Restarted
 from .restream.access import checkExposure
 from .restream.archive import Archive
 from .restream.record import Recorder
+from .restream.rtsp import ENDPOINT as RTSP_ENDPOINT
+from .restream.web import ENDPOINT as WEB_ENDPOINT
 from .threads import threads
 from .trace import Trace
 

@@ -143,8 +143,9 @@ class Slowdown:
         self._clock = clock
         self._visitors: OrderedDict[str, _Visitor] = OrderedDict()
 
-    def __len__(self) -> int:
-        """How many addresses are remembered."""
+    @property
+    def remembered(self) -> int:
+        """How many addresses are; not C{len}, or a new one would be false."""
         return len(self._visitors)
 
     def refused(self, address: str) -> float:

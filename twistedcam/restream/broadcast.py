@@ -241,6 +241,8 @@ class Broadcast:
 
     def _openWith(self, frame: Frame) -> None:
         self._close()
+        if not self._watchers:
+            return  # the last pieces were enough for all of them
         self._withSound = self._heard and bool(self._sounds)
         self._first = frame
         self._packager = self._open(self._deliver, sound=self._withSound)

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from ..camera import Camera
 from ..media.frame import Codec, Frame
+from ..media.parameters import PICTURE_LIMITS
 from ..reactors import Timers
 from ..streams import Stream
 from ..threads import InThread
@@ -103,6 +104,7 @@ def _openDecoder(codec: Codec) -> av.VideoCodecContext:
     assert isinstance(decoder, av.VideoCodecContext)
     # The reactor and other decoders want processors too.
     decoder.thread_count = 1
+    decoder.options = PICTURE_LIMITS
     # Cameras send no B-frames: each picture can be had at once.
     decoder.flags |= Flags.low_delay
     return decoder
@@ -148,14 +150,12 @@ class PictureViewer:
 
     @ivar fps: as many a second at most; L{None}: all that the camera sends, or
         L{USUAL_FPS} of those that have to be decoded.
-    @ivar skips: pictures that he missed, since he was slow.
     """
 
     def __init__(
         self, clock: Timers, send: Callable[[bytes], object], fps: float | None = None
     ) -> None:
         self.fps = fps
-        self.skips = 0
         self._send = send
         self._paused = False
         self._newest: bytes | None = None
@@ -181,7 +181,6 @@ class PictureViewer:
             if not self._pace.step(wanted):
                 return
         if self._paused:
-            self.skips += self._newest is not None
             self._newest = picture
         else:
             self._send(picture)

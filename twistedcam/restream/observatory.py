@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from enum import Enum
 from itertools import accumulate
 
 from ..camera import Camera
@@ -17,7 +18,6 @@ from ..media.frame import Frame
 from ..media.parameters import parameterSets, pictureSize
 from ..observers import Observers
 from ..reactors import Timers
-from ..session.machine import Reason
 from ..statistics import Statistics
 from ..streams import Stream
 
@@ -200,7 +200,7 @@ class _Watch:
         if state is not CameraState.WAITING:  # the reason comes in a moment
             self._changed(self.camera)
 
-    def _wasLost(self, reason: Reason, delay: float) -> None:
+    def _wasLost(self, reason: Enum, delay: float) -> None:
         self._lost = reason.value
         self._changed(self.camera)
 

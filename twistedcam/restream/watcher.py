@@ -78,6 +78,7 @@ class Watcher:
         self._handing = False
         self._skipping = True
         self._started = False
+        self._closed = False
         self._leave: Callable[[], None] | None = None
 
     # What the broadcast tells.
@@ -92,11 +93,14 @@ class Watcher:
 
     def begin(self, start: Start, inits: Iterable[Piece]) -> None:
         """A file begins."""
+        if self._closed:
+            return  # by somebody who was told of this before him
         self._started = True
         self._skipping = True
         self._put(start)
         for piece in inits:
-            self._put(piece)
+            if self._started:  # he may leave at any of these
+                self._put(piece)
 
     def put(self, piece: Piece) -> bool:
         """
@@ -161,6 +165,7 @@ class Watcher:
         self._queue.clear()
         self.waiting = 0
         self._started = False
+        self._closed = True
         leave, self._leave = self._leave, None
         if leave is not None:
             leave()

@@ -2,7 +2,7 @@
 Cameras in browsers and players: the HTTP server.
 """
 
-from .config import WebConfig
+from .config import ENDPOINT, WebConfig
 from .service import WebService
 
-__all__ = ["WebConfig", "WebService"]
+__all__ = ["ENDPOINT", "WebConfig", "WebService"]

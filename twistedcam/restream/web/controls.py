@@ -102,6 +102,7 @@ class Movement:
         self.camera = camera
         self._clock = clock
         self._timer: IDelayedCall | None = None
+        self._over = False
 
     def turn(self, turn: Turn) -> Deferred[None]:
         """Begin, or end; the newest command is the one that counts."""
@@ -115,12 +116,14 @@ class Movement:
 
     def end(self) -> None:
         """Nobody will stop it any more: do it now, if it turns."""
+        self._over = True
         if self._timer is not None:
             self._disarm()
             self.camera.stop().addErrback(self._notStopped, 0)
 
     def _arm(self, seconds: float, tries: int) -> None:
-        self._timer = self._clock.callLater(seconds, self._stop, tries)
+        if not self._over:
+            self._timer = self._clock.callLater(seconds, self._stop, tries)
 
     def _disarm(self) -> None:
         timer, self._timer = self._timer, None

@@ -15,8 +15,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from ..observatory import Alarm, CameraReport, Observatory
-from .live import sendHead
-from .pages import Page
+from .pages import Page, sendHead
 from .site import WebRequest
 from .streaming import Streaming
 from .tools import Tools
@@ -90,7 +89,7 @@ class Events:
 
     def __init__(self, observatory: Observatory) -> None:
         self._observatory = observatory
-        self._listeners: dict[_Listener, Streaming] = {}
+        self._listeners: set[_Listener] = set()
         self._unsubscribe: list[Callable[[], None]] = []
 
     def start(self) -> None:
@@ -112,8 +111,8 @@ class Events:
         listener = _Listener(self._makeList)
         response = Streaming(tools.clock, tools.listeners, request, _HEADERS, listener)
         listener.send = response.write
-        self._listeners[listener] = response
-        request.notifyFinish().addBoth(lambda _: self._listeners.pop(listener, None))
+        self._listeners.add(listener)
+        request.notifyFinish().addBoth(lambda _: self._listeners.discard(listener))
         listener.tell(_BEGINNING + self._makeList())
 
     def statistics(self, news: list[CameraReport]) -> None:

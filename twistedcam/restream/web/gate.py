@@ -28,7 +28,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from ...reactors import Timers
 from ..access import Access, Slowdown
-from .pages import Denied, Refusal, argument, refuse, send
+from .pages import Denied, Page, Refusal, argument, refuse, send
 from .site import WebRequest
 
 #: Names that nobody can buy.
@@ -45,18 +45,14 @@ _ASK = {"WWW-Authenticate": 'Basic realm="twistedcam", charset="UTF-8"'}
 HEALTH = b"healthz"
 
 
-class Health(Resource):
+class Health(Page):
     """Says that this program runs; anybody may ask."""
 
     isLeaf = True
 
-    def render(self, request: Any) -> int:
+    def answer(self, request: WebRequest) -> None:
         """Say so."""
-        if request.method in (b"GET", b"HEAD"):
-            send(request, b"ok\n", "text/plain; charset=utf-8")
-        else:
-            refuse(request, Refusal(405, "only GET will do here", {"Allow": "GET"}))
-        return NOT_DONE_YET
+        send(request, b"ok\n", "text/plain; charset=utf-8")
 
 
 class _Late(Resource):

@@ -10,10 +10,10 @@ from ...camera import Camera
 from ...media.mux import MuxError, NotMuxable, Piece
 from ..broadcast import MP4, TS, Packaging
 from ..watcher import Start, Watcher
-from .pages import Page, Refusal, later, wantsSound, wantsSub
+from .pages import Refusal, later, sendHead, wantsSound, wantsSub
 from .site import WebRequest
 from .streaming import Streaming
-from .tools import Tools
+from .tools import CameraPage, Tools
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,11 @@ TRANSPORT_STREAM = Container(TS, "video/mp2t", True)
 LIVE_MP4 = Container(MP4, "video/mp4", False)
 
 
-class LivePage(Page):
+class LivePage(CameraPage):
     """A camera's video, in one kind of container."""
 
-    isLeaf = True
-
     def __init__(self, tools: Tools, camera: Camera, container: Container) -> None:
-        super().__init__()
-        self._tools = tools
-        self._camera = camera
+        super().__init__(tools, camera)
         self._container = container
 
     def answer(self, request: WebRequest) -> None:
@@ -104,11 +100,3 @@ class _LiveViewer:
             )
         else:
             self._response.refuse(later(str(problem)))
-
-
-def sendHead(request: WebRequest, headers: dict[str, str]) -> None:
-    """Answer as if there were a body."""
-    for name, value in headers.items():
-        request.setHeader(name, value)
-    request.write(b"")
-    request.finish()

@@ -24,10 +24,10 @@ from ...media.frame import Codec
 from ...media.mux import MuxError, NotMuxable, Piece
 from ..broadcast import MSE
 from ..watcher import Start, Watcher
-from .pages import Page, Refusal, checkOrigin, wantsSound, wantsSub
+from .pages import Refusal, checkOrigin, wantsSound, wantsSub
 from .site import Connection, WebRequest, abort
 from .streaming import Patience
-from .tools import Tools
+from .tools import CameraPage, Tools
 
 #: Seconds between two pings, and without an answer to one until somebody is gone.
 PING_EVERY, PONG_WITHIN = 20.0, 90.0
@@ -43,16 +43,10 @@ _NORMAL, _GOING_AWAY = 1000, 1001
 _TRACKS = tuple(bytes((track,)) for track in range(256))
 
 
-class MsePage(Page):
+class MsePage(CameraPage):
     """A camera's video for Media Source Extensions."""
 
     methods = (b"GET",)
-    isLeaf = True
-
-    def __init__(self, tools: Tools, camera: Camera) -> None:
-        super().__init__()
-        self._tools = tools
-        self._camera = camera
 
     def answer(self, request: WebRequest) -> None:
         """Change to WebSocket."""
@@ -157,10 +151,9 @@ class _Socket:
         )
 
     def _failed(self, problem: MuxError) -> None:
-        last = self.camera.video.last
-        codec = Codec.MJPEG if last is None else last.codec
         if isinstance(problem, NotMuxable):
-            self._sayText({"tracks": [], "codec": codec.value})
+            # Of all that cameras send, only these do not go into it.
+            self._sayText({"tracks": [], "codec": Codec.MJPEG.value})
         self._close(_NORMAL)
 
     # What the audience tells.

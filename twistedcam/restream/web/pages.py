@@ -106,6 +106,14 @@ def sendJson(request: WebRequest, value: object) -> None:
     send(request, msgspec.json.encode(value))
 
 
+def sendHead(request: WebRequest, headers: dict[str, str]) -> None:
+    """Answer as if there were a body."""
+    for name, value in headers.items():
+        request.setHeader(name, value)
+    request.write(b"")
+    request.finish()
+
+
 def refuse(request: WebRequest, refusal: Refusal) -> None:
     """Answer no, unless nobody is there any more."""
     body = msgspec.json.encode({"error": refusal.sentence})

@@ -19,11 +19,10 @@ from ...threads import InThread
 from ..archive import fileName
 from ..jpegs import MAX_FPS, PictureViewer
 from ..picture import pictureFromVideo
-from .live import sendHead
-from .pages import Page, Refusal, argument, choice, send, wantsSub
+from .pages import Refusal, argument, choice, send, sendHead, wantsSub
 from .site import WebRequest
 from .streaming import Streaming
-from .tools import Tools
+from .tools import CameraPage, Tools
 
 #: Pictures a second at least.
 MIN_FPS = 0.1
@@ -88,15 +87,11 @@ class Snapshots:
         return picture, "video"
 
 
-class SnapshotPage(Page):
+class SnapshotPage(CameraPage):
     """A picture."""
 
-    isLeaf = True
-
     def __init__(self, tools: Tools, camera: Camera, snapshots: Snapshots) -> None:
-        super().__init__()
-        self._tools = tools
-        self._camera = camera
+        super().__init__(tools, camera)
         self._snapshots = snapshots
 
     def answer(self, request: WebRequest) -> Coroutine[Any, Any, None] | None:
@@ -120,15 +115,8 @@ class SnapshotPage(Page):
         send(request, picture, _JPEG, 200, headers)
 
 
-class PicturesPage(Page):
+class PicturesPage(CameraPage):
     """A row of pictures, each of which replaces the one before."""
-
-    isLeaf = True
-
-    def __init__(self, tools: Tools, camera: Camera) -> None:
-        super().__init__()
-        self._tools = tools
-        self._camera = camera
 
     def answer(self, request: WebRequest) -> None:
         """Begin; it ends when either side has enough."""

@@ -26,7 +26,7 @@ from .pages import Denied, Page, Refusal, sendJson
 from .pictures import PicturesPage, SnapshotPage, Snapshots
 from .site import WebRequest
 from .static import INDEX, StaticFile, StaticFolder, StaticPage
-from .tools import Tools
+from .tools import CameraPage, Tools
 
 
 class Root(Page):
@@ -82,7 +82,7 @@ class CamerasPage(Page):
         if camera is None:
             return Denied(Refusal(404, "there is no such camera"))
         if not request.postpath:
-            return CameraPage(self._tools, camera)
+            return ReportPage(self._tools, camera)
         [what, *rest] = request.postpath
         make = self._pages(camera).get(what)
         if make is None or rest:
@@ -105,15 +105,8 @@ class CamerasPage(Page):
         }
 
 
-class CameraPage(Page):
+class ReportPage(CameraPage):
     """One camera."""
-
-    isLeaf = True
-
-    def __init__(self, tools: Tools, camera: Camera) -> None:
-        super().__init__()
-        self._tools = tools
-        self._camera = camera
 
     def answer(self, request: WebRequest) -> None:
         """How it is."""

@@ -7,30 +7,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from twisted.application.service import Service
-from twisted.internet.defer import (
-    CancelledError,
-    Deferred,
-    gatherResults,
-    succeed,
-)
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import (
-    IAddress,
-    IListeningPort,
-    IStreamServerEndpoint,
-)
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from ...errors import ConfigError
 from ...fleet import Fleet
 from ...reactors import Timers
 from ...threads import InThread, threads
 from ..access import Slowdown, checkExposure
 from ..broadcast import Broadcasts
 from ..jpegs import PictureRooms
+from ..listening import ListeningService, serverEndpoint
 from ..observatory import Latencies, Observatory
 from .config import WebConfig
 from .controls import Movements
@@ -49,11 +37,9 @@ TICK = 1.0
 FAREWELL = 0.5
 
 
-class WebService(Service):
+class WebService(ListeningService):
     """
     Serves, while it runs.
-
-    @ivar address: where it listens, or L{None}.
     """
 
     log = Logger()
@@ -88,7 +74,7 @@ class WebService(Service):
         if inThread is None:
             inThread = threads(reactor)
         if endpoint is None:
-            endpoint = _endpoint(reactor, config.endpoint)
+            endpoint = serverEndpoint(reactor, config.endpoint)
         pictures = PictureRooms(clock, inThread)
         latencies = latencies or Latencies()
         observatory = Observatory(
@@ -118,38 +104,10 @@ class WebService(Service):
             Slowdown(clock) if slowdown is None else slowdown,
         )
         self._connections = Connections(WebSite(clock, self._gate))
-        self._endpoint = endpoint
-        self._listening: Deferred[Any] | None = None
+        super().__init__(endpoint, cast(IProtocolFactory, self._connections))
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = reactor
         self._unsubscribe: Callable[[], None] = lambda: None
-        self.address: IAddress | None = None
-
-    def privilegedStartService(self) -> None:
-        """
-        Open the port.
-
-        @raise CannotListenError: it cannot be had.
-        """
-        super().privilegedStartService()
-        starting, problems = True, list[Failure]()
-
-        def failed(failure: Failure) -> None:
-            self._listening = None
-            if starting:
-                problems.append(failure)
-            elif not failure.check(CancelledError):
-                self.log.failure("cannot listen", failure)
-
-        listening = self._listening = self._endpoint.listen(self._connections)
-        listening.addCallbacks(self._listens, failed)
-        starting = False
-        if problems:
-            problems[0].raiseException()
-
-    def _listens(self, port: IListeningPort) -> IListeningPort:
-        self.address = port.getHost()
-        return port
 
     def startService(self) -> None:
         """
@@ -157,8 +115,6 @@ class WebService(Service):
 
         @raise CannotListenError: the port cannot be had.
         """
-        if self._listening is None:
-            self.privilegedStartService()
         super().startService()
         self._unsubscribe = self._fleet.onChanged(self._changed)
         self._tools.observatory.start()
@@ -190,11 +146,7 @@ class WebService(Service):
         if self._ticking.running:
             self._ticking.stop()
         self._unsubscribe()
-        listening, self._listening = self._listening, None
-        closed: Deferred[Any] = succeed(None)
-        if listening is not None:
-            listening.cancel()  # if it has not come to that yet
-            closed = listening.addCallback(self._stopListening)
+        closed = self.stopListening()
         self._movements.end()
         self._snapshots.end()
         self._tools.viewers.end()
@@ -204,10 +156,6 @@ class WebService(Service):
         self._tools.observatory.stop()
         parted = self._part()
         return gatherResults([closed, parted]).addCallback(lambda _: None)
-
-    def _stopListening(self, port: IListeningPort | None) -> Deferred[None] | None:
-        self.address = None
-        return None if port is None else cast("Deferred[None]", port.stopListening())
 
     def _part(self) -> Deferred[None]:
         """Close all connections; those that do not end by themselves, by force."""
@@ -231,13 +179,3 @@ class WebService(Service):
 
         self._connections.emptied = emptied
         return parted
-
-
-def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
-    """
-    @raise ConfigError: it describes no endpoint.
-    """
-    try:
-        return cast(IStreamServerEndpoint, serverFromString(reactor, description))
-    except (ValueError, TypeError, LookupError, OSError, ImportError) as problem:
-        raise ConfigError(f"no endpoint: {description!r}: {problem}") from problem

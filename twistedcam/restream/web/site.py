@@ -167,6 +167,8 @@ class Connection(ProtocolWrapper):
 
     def dataReceived(self, data: bytes) -> None:
         """Pass on what is allowed."""
+        if self.disconnecting:
+            return  # TLS goes on reading until the peer has said goodbye, too
         if self.allowance is not None:
             self.allowance -= len(data)
             if self.allowance < 0:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from typing import Any
 
 from .pages import Denied, Page, Refusal, send
 from .site import WebRequest
@@ -100,10 +101,10 @@ class StaticFolder(Page):
         """There is no list of them."""
         raise Refusal(404, "there is nothing here")
 
-    def getChild(self, path: bytes, request: object) -> Page:
+    def getChild(self, path: bytes, request: Any) -> Page:
         """By name: nothing is looked up anywhere else than in memory."""
         file = self.files.get(path.decode("utf-8", "replace"))
         # A path that goes on does not lead to a file.
-        if file is None or getattr(request, "postpath", None):
+        if file is None or request.postpath:
             return Denied(Refusal(404, "there is no such file"))
         return StaticPage(file)

@@ -13,6 +13,7 @@ from ..broadcast import Broadcasts
 from ..jpegs import PictureRooms
 from ..observatory import Latencies, Observatory
 from .audience import MAX_LISTENERS, MAX_VIEWERS, Audience
+from .pages import Page
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,14 @@ class Tools:
         if report.state == "Up":
             state = f"{camera.name} is up, but sends no video"
         return f"{state}: {report.lastError}" if report.lastError else state
+
+
+class CameraPage(Page):
+    """What stands behind one path of a camera."""
+
+    isLeaf = True
+
+    def __init__(self, tools: Tools, camera: Camera) -> None:
+        super().__init__()
+        self._tools = tools
+        self._camera = camera
