@@ -284,17 +284,18 @@ class ServeTests(ConfigCase):
     def test_all(self) -> None:
         """Every key arrives in its field."""
         self.write("sesame\n", "secret")
-        self.write("abracadabra\n", "token")
+        self.write("abracadabra-simsalabim\n", "token")
         table = (
             'endpoint = "tcp:80"\nuser = "me"\npassword-file = "secret"\n'
             'token-file = "token"\nopen = true\n'
         )
         config = self.load(f"{ONE}[web]\n{table}hosts = ['a.b']\n[rtsp]\n{table}")
-        expected = ServeConfig("tcp:80", "me", "sesame", "abracadabra", True)
-        self.assertEqual(expected, config.rtsp)
-        self.assertEqual(replace(expected, hosts=("a.b",)), config.web)
+        expected = ServeConfig("tcp:80", "me", "sesame", "abracadabra-simsalabim", True)
+        self.assertEqual(expected, replace(config.rtsp, certificates=""))
+        expected = replace(expected, hosts=("a.b",))
+        self.assertEqual(expected, replace(config.web, certificates=""))
         self.assertTrue(config.web.access.checkPassword("me", "sesame"))
-        self.assertTrue(config.web.access.checkToken("abracadabra"))
+        self.assertTrue(config.web.access.checkToken("abracadabra-simsalabim"))
         for secret in ("sesame", "abracadabra"):
             self.assertNotIn(secret, repr(config))
 
@@ -304,7 +305,7 @@ class ServeTests(ConfigCase):
 
     def test_exposed(self) -> None:
         """What other machines can reach needs a login, or the word that it does not."""
-        self.write("sesame", "secret")
+        self.write("sesame-open-yourself", "secret")
         for endpoint, good in (
             ("tcp:80", False),
             ("tcp:80:interface=192.0.2.1", False),
@@ -318,6 +319,25 @@ class ServeTests(ConfigCase):
                     self.assertIn(f"at `$.{name}.endpoint`", error)
                 for more in ("open = true", 'token-file = "secret"'):
                     self.load(table + more)
+
+    def test_token(self) -> None:
+        """A token that could be guessed is refused, and not repeated."""
+        self.write("sesame-sesame-1", "token")
+        error = self.refusal(f'{ONE}[web]\ntoken-file = "token"')
+        self.assertIn("16 characters or more", error)
+        self.assertNotIn("sesame", error)
+
+    def test_certificates(self) -> None:
+        """Another certificate in the same file is a change."""
+        folder = Path(self.write("key", "key.pem")).parent
+        endpoint = f"ssl:443:privateKey={folder}/key.pem:certKey={folder}/cert.pem"
+        seen = []
+        with patch("twistedcam.config.serverFromString"):
+            for content in ("one", "one", "another"):
+                self.write(content, "cert.pem")
+                seen.append(ServeConfig(password="sesame").at(endpoint))
+        self.assertEqual(seen[0], seen[1])
+        self.assertNotEqual(seen[0], seen[2])
 
     def test_refused(self) -> None:
         """Each mistake is told with its place."""

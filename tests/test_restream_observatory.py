@@ -288,7 +288,7 @@ class FleetTests(LabCase):
         )
         door = Camera(lab.pc, address="192.0.2.99", name="door")
         lab.fleet.add(door)
-        self.assertEqual([["door", "garden"]], lists)
+        self.assertEqual([["garden", "door"]], lists)
         self.assertIsNone(lab.observatory.report("door").uid)
         lab.fleet.remove("garden")
         self.assertEqual([["door", "garden"], ["door"]], lists)

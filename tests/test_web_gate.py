@@ -122,10 +122,18 @@ class LoginTests(LabCase):
         self.assertEqual([0] * 7 + [429] * 13, answers)
         refused = lab.get("/cameras", Authorization=RIGHT)
         self.assertEqual(429, refused.status)
+        token = lab.get("/cameras", Authorization="Bearer zeichen")
+        self.assertEqual(200, token.status)
         self.assertGreater(int(refused.headers["retry-after"]), 0)
         other = lab.visit("192.0.2.51")
         answer = other.ask("GET", "/cameras", {"Authorization": RIGHT})
         self.assertEqual(200, answer.status)
+
+    def test_scripts(self) -> None:
+        """Browsers ask people for a password, not for what a script wants."""
+        for mode, scheme in (("", "Basic"), ("navigate", "Basic"), ("cors", "Bearer")):
+            answer = guarded().get("/cameras", **{"Sec-Fetch-Mode": mode})
+            self.assertTrue(answer.headers["www-authenticate"].startswith(scheme))
 
     def test_impatient(self) -> None:
         """Whoever does not wait for the answer leaves nothing behind."""
@@ -209,6 +217,13 @@ class CookieTests(LabCase):
         self.assertTrue(name.startswith("twistedcam-8085="))
         self.assertEqual({"Path=/", "HttpOnly", "SameSite=strict"}, {*attributes})
         self.assertNotIn("zeichen", cookie)
+
+    def test_secure(self) -> None:
+        """Behind a proxy that speaks TLS, it is sent by TLS only."""
+        [cookie] = (
+            guarded().get("/?token=zeichen", **{"X-Forwarded-Proto": "https"}).cookies
+        )
+        self.assertIn("Secure", cookie.split("; "))
 
     def test_works(self) -> None:
         """It opens pages and WebSockets, and is not given again."""
@@ -366,6 +381,35 @@ class HostTests(LabCase):
     def test_anything(self, host: str) -> None:
         """No name is too strange."""
         hostName(host)
+
+
+class SiteTests(LabCase):
+    """What other sites may show."""
+
+    FOREIGN = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+
+    def test_foreign(self) -> None:
+        """Without a login, nothing; a link to the page is followed."""
+        lab = WebLab()
+        answer = lab.get("/cameras", **self.FOREIGN)
+        self.assertEqual(403, answer.status)
+        for more in (
+            {"Sec-Fetch-Mode": "navigate"},
+            {"Sec-Fetch-Site": "same-origin"},
+            {"Sec-Fetch-Site": "none"},
+        ):
+            answer = lab.get("/cameras", **{**self.FOREIGN, **more})
+            self.assertEqual(200, answer.status)
+
+    def test_login(self) -> None:
+        """With a login, whoever has it."""
+        answer = guarded().get("/cameras?token=zeichen", **self.FOREIGN)
+        self.assertEqual(200, answer.status)
+
+    def test_open(self) -> None:
+        """What is open is open."""
+        lab = WebLab(WebConfig(open=True))
+        self.assertEqual(200, lab.get("/cameras", **self.FOREIGN).status)
 
 
 class LogTests(LabCase):

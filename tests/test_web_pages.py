@@ -26,11 +26,11 @@ class CameraListTests(LabCase):
     """C{/cameras}."""
 
     def test_list(self) -> None:
-        """All cameras, by name, with all that the page wants to know."""
+        """All cameras, in the fleet's order, with all that the page wants to know."""
         lab = WebLab()
         lab.fleet.add(Camera(lab.pc, address="192.0.2.99", name="door", title="Door"))
         answer = lab.get("/cameras")
-        door, garden = answer.json
+        garden, door = answer.json
         self.assertEqual(
             ("door", "Door", None), (door["name"], door["title"], door["uid"])
         )

@@ -15,7 +15,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +35,15 @@ _NAME = re.compile(r"[a-z0-9-]{1,32}")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 EXAMPLE_ENDPOINT = "tcp:8085:interface=127.0.0.1"
+
+#: Where an endpoint names a file.
+_ENDPOINT_FILE = re.compile(
+    r"(?:privateKey|certKey|extraCertChain|dhParameters)=((?:\\.|[^\\:])*)"
+)
+
+#: Characters of a token at least.  Wrong passwords are slowed down; a token that is
+#: right counts even while somebody at the same address guesses.
+_LEAST_TOKEN = 16
 
 #: A password file longer than this (bytes) is some other file.
 _MAX_PASSWORD_FILE = 1024
@@ -87,6 +98,8 @@ class ServeConfig:
     @ivar open: let everybody in, wherever he comes from.
     @ivar hosts: names under which browsers may ask for the page without a login,
         besides those that no stranger can have.
+    @ivar certificates: what tells whether the files that C{endpoint} names are still
+        the same.
     """
 
     endpoint: str | None = None
@@ -95,11 +108,24 @@ class ServeConfig:
     token: str | None = field(default=None, repr=False)
     open: bool = False
     hosts: tuple[str, ...] = ()
+    certificates: str = ""
 
     @property
     def access(self) -> Access:
         """Who may come in."""
         return Access(self.user, self.password, self.token)
+
+    def at(self, endpoint: str) -> ServeConfig:
+        """
+        The same at an endpoint.
+
+        @raise ConfigError: there is no such endpoint, or other machines could come in
+            there, and nobody said so.
+        """
+        if endpoint:
+            parseEndpoint(endpoint)
+            checkExposure(endpoint, self.access, self.open)
+        return replace(self, endpoint=endpoint, certificates=_fingerprint(endpoint))
 
 
 @dataclass(frozen=True)
@@ -237,22 +263,33 @@ def _serve(
             raise ConfigError("a user without a password-file")
         key = ".password-file"
         password = _readSecret(table.passwordFile, folder)
-        key = ".token-file"
-        token = _readSecret(table.tokenFile, folder)
         key = ".hosts"
         for host in hosts:
             if not _HOST.fullmatch(host):
                 raise ConfigError(f"not the name of a host alone: {host!r}")
-        config = ServeConfig(
-            table.endpoint, table.user, password, token, table.open, hosts
-        )
+        key = ".token-file"
+        token = _readSecret(table.tokenFile, folder)
+        if token is not None and len(token) < _LEAST_TOKEN:
+            raise ConfigError(
+                f"a token has {_LEAST_TOKEN} characters or more, since it must not be"
+                " guessed: openssl rand -hex 16 makes one"
+            )
+        config = ServeConfig(None, table.user, password, token, table.open, hosts)
         key = ".endpoint"
-        if config.endpoint:
-            parseEndpoint(config.endpoint)
-            checkExposure(config.endpoint, config.access, config.open)
+        if table.endpoint is not None:
+            config = config.at(table.endpoint)
     except ConfigError as e:
         raise ConfigError(f"{e} - at `{place}{key}`") from e
     return config
+
+
+def _fingerprint(endpoint: str) -> str:
+    """What tells whether the files that an endpoint names have changed."""
+    digest = sha256()
+    for path in _ENDPOINT_FILE.findall(endpoint):
+        with suppress(OSError):  # whoever listens there will complain
+            digest.update(Path(path.replace("\\:", ":")).read_bytes())
+    return digest.hexdigest()
 
 
 def _readSecret(path: str | None, folder: Path) -> str | None:

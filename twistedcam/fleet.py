@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from .camera import Camera
 from .discovery import Discovery
-from .errors import Disconnected
+from .errors import AlreadyStarted, Disconnected
 from .observers import Observers
 
 _T = TypeVar("_T")
@@ -33,11 +33,11 @@ class CameraService(Service):
     def startService(self) -> None:
         """Connect, for as long as it takes."""
         super().startService()
-        self.camera.connect().addErrback(self._disconnected)
+        self.camera.connect().addErrback(self._notNow)
 
-    def _disconnected(self, failure: Failure) -> None:
-        """Before it was ever up: whoever did it knows."""
-        failure.trap(Disconnected)
+    def _notNow(self, failure: Failure) -> None:
+        """Disconnected before it was ever up, or connected already: by whom it may."""
+        failure.trap(AlreadyStarted, Disconnected)
 
     def stopService(self) -> Deferred[None]:
         """Part from the camera; fires when all is freed."""

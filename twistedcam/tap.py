@@ -28,7 +28,6 @@ from .outlets import Outlets
 from .reactors import DatagramReactor
 from .readiness import Notifier, Readiness
 from .reload import Reloader, Restarted
-from .restream.access import checkExposure
 from .restream.archive import Archive
 from .restream.record import Recorder
 from .restream.rtsp import ENDPOINT as RTSP_ENDPOINT
@@ -144,12 +143,10 @@ class Options(door.SearchOptions):
         endpoint = self[name]
         if endpoint is None:
             return config
-        if endpoint:
-            try:
-                checkExposure(endpoint, config.access, config.open)
-            except ConfigError as e:
-                raise ConfigError(f"--{name}: {e}") from e
-        return replace(config, endpoint=endpoint)
+        try:
+            return config.at(endpoint)
+        except ConfigError as e:
+            raise ConfigError(f"--{name}: {e}") from e
 
     def _camerasFromFlags(self) -> tuple[CameraConfig, ...]:
         if self["address"] is not None and len(self["camera"]) > 1:

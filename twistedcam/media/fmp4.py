@@ -53,6 +53,7 @@ _NOT_SYNC = 0x10000
 class FragmentedMuxer(Muxer):
     """Base of the two: cuts at init segments and fragments."""
 
+    container = "MP4"
     _rest = b""
 
     def _adjust(self, stream: Stream, codec: Codec) -> None:

@@ -40,6 +40,7 @@ class TsMuxer(Muxer):
     picture it is; sound follows it in a piece of its own or in the same one.
     """
 
+    container = "MPEG-TS"
     codecs = frozenset((Codec.H264, Codec.H265))
 
     def __init__(

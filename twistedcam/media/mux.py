@@ -200,6 +200,7 @@ class Muxer:
     """
     Base of all muxers.
 
+    @cvar container: what people call it.
     @cvar codecs: the video that goes into this container.
     @cvar buffer: libavformat hands out as many bytes at once at most.
     @ivar origin: the L{Frame.time} that is the file's zero: given, or of the first
@@ -214,6 +215,7 @@ class Muxer:
     @ivar failure: why the last bytes could not be delivered in L{close}.
     """
 
+    container: ClassVar[str] = ""
     codecs: ClassVar[frozenset[Codec]] = frozenset()
     buffer: ClassVar[int] = _BUFFER
 
@@ -266,9 +268,7 @@ class Muxer:
         if self.closed:
             raise MuxError("the muxer is closed")
         if frame.codec not in self.codecs and frame.codec is not Codec.AAC:
-            raise NotMuxable(
-                f"{frame.codec.value} does not go into {type(self).__name__}"
-            )
+            raise NotMuxable(f"{frame.codec.value} does not go into {self.container}")
         data = _payload(frame)
         wanted = self._pictures if frame.codec.isVideo else self._sound
         if not (wanted and data):

@@ -94,6 +94,7 @@ class RtpMuxer(Muxer):
     Cuts pictures; each piece is the L{Burst} of one.
     """
 
+    container = "RTP"
     codecs = frozenset((Codec.H264, Codec.H265, Codec.MJPEG))
     buffer = MTU
 

@@ -208,8 +208,8 @@ def checkExposure(endpoint: str, access: Access, open: bool) -> None:
     """
     if not (access.required or open or _isLocal(endpoint)):
         raise ConfigError(
-            f"{endpoint} can be reached by other machines: it needs a password or a"
-            " token, or the word that it is open to everybody"
+            f"{endpoint} can be reached by other machines: it needs a password-file or"
+            " a token-file, or open = true, which lets everybody in"
         )
 
 

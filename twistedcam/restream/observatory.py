@@ -395,8 +395,9 @@ class Observatory:
         return watch.report(self._viewers(watch.camera))
 
     def reports(self) -> list[CameraReport]:
-        """How all of them are, by name."""
-        return [self.report(name) for name in sorted(self._watches)]
+        """How all of them are, in the fleet's order."""
+        names = [name for name in self._fleet.cameras if name in self._watches]
+        return [self.report(name) for name in names]
 
     def totals(self) -> dict[str, tuple[CameraReport, Statistics]]:
         """For metrics: how all of them are, and what was counted since L{start}."""

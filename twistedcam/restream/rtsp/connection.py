@@ -254,10 +254,13 @@ class Connection(Protocol):
     async def _deny(self, request: Request, target: Target | None) -> Response | None:
         """The answer to somebody who may not come in; L{None}: he may."""
         slowdown = self._shared.slowdown
-        if self._shared.access.required and not self._gate.passed:
+        token = "" if target is None else target.token
+        # A token is too long to be guessed: the right one counts at any time.
+        known = self._gate.passed or self._shared.access.checkToken(token)
+        if self._shared.access.required and not known:
             if wait := slowdown.refused(self._address):
                 return Response(503, (("Retry-After", f"{wait:.0f}"),))
-        verdict = self._gate.check(request, "" if target is None else target.token)
+        verdict = self._gate.check(request, token)
         if verdict is Verdict.RIGHT:
             return None
         if verdict is Verdict.WRONG:

@@ -54,7 +54,7 @@ class RtspServer(Factory):
             World(reactor, broadcasts, SoundTracks()),
             fleet.cameras,
             access,
-            slowdown or Slowdown(reactor),
+            Slowdown(reactor) if slowdown is None else slowdown,
             lambda: self.sessions < MAX_SESSIONS,
         )
         self._empty: list[Deferred[None]] = []

@@ -42,6 +42,9 @@ _MAX_TOLD = 1000
 
 _ASK = {"WWW-Authenticate": 'Basic realm="twistedcam", charset="UTF-8"'}
 
+#: The same for scripts of the page: a browser asks nobody for a token.
+_TELL = {"WWW-Authenticate": 'Bearer realm="twistedcam"'}
+
 HEALTH = b"healthz"
 
 
@@ -86,9 +89,12 @@ class Gate(Resource):
         hosts: tuple[str, ...],
         inside: IResource,
         slowdown: Slowdown,
+        *,
+        open: bool = False,
     ) -> None:
         """
         @param hosts: names by which this server may be addressed.
+        @param open: other sites may show its pictures, though there is no login.
         @param inside: what is behind.
         """
         super().__init__()
@@ -97,6 +103,7 @@ class Gate(Resource):
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._inside = inside
         self._slowdown = slowdown
+        self._open = open
         self._cookie = secrets.token_urlsafe(32)
         self._waiting: dict[IDelayedCall, WebRequest] = {}
         # When the log was told of an address, and what it was not told.
@@ -120,6 +127,7 @@ class Gate(Resource):
             late = self._login(request) if self._access.required else None
             if not self._access.required:
                 self._checkHost(request)
+                self._checkSite(request)
         except Refusal as refusal:
             return Denied(refusal)
         return self._inside if late is None else late
@@ -149,6 +157,20 @@ class Gate(Resource):
             or _isAddress(name)
         )
 
+    def _checkSite(self, request: WebRequest) -> None:
+        """
+        Nobody else's page can read what it shows of ours, but it could take the
+        places of those who may watch.
+
+        @raise Refusal: another site shows something of ours.
+        """
+        if (
+            not self._open
+            and request.header("Sec-Fetch-Site") == "cross-site"
+            and request.header("Sec-Fetch-Mode") != "navigate"
+        ):
+            raise Refusal(403, "pages of other sites may not show this")
+
     # Logins.
 
     def _login(self, request: WebRequest) -> _Late | None:
@@ -161,32 +183,38 @@ class Gate(Resource):
         if hmac.compare_digest(cookie, self._cookie.encode()):
             return None
         offered = [*_offered(request)]
+        ask = _ask(request)
         if not offered:
-            raise Refusal(401, "a login is needed", _ASK)
+            raise Refusal(401, "a login is needed", ask)
+        # A token is too long to be guessed.  So whoever has the right one need not
+        # suffer from somebody behind the same address who has not.
+        right = any(
+            self._access.checkToken(secret) for user, secret in offered if user is None
+        )
         address = _addressOf(request)
-        wait = self._slowdown.refused(address)
-        if wait:
+        if not right and (wait := self._slowdown.refused(address)):
             raise Refusal(
                 429, "too many wrong logins", {"Retry-After": str(int(wait) + 1)}
             )
-        for user, secret in offered:
-            if (
-                self._access.checkToken(secret)
-                if user is None
-                else self._access.checkPassword(user, secret)
-            ):
-                request.addCookie(
-                    name,
-                    self._cookie,
-                    path="/",
-                    httpOnly=True,
-                    sameSite="strict",
-                    secure=request.isSecure(),
-                )
-                return None
+        if right or any(
+            self._access.checkPassword(user, secret)
+            for user, secret in offered
+            if user is not None
+        ):
+            request.addCookie(
+                name,
+                self._cookie,
+                path="/",
+                httpOnly=True,
+                sameSite="strict",
+                # Behind a proxy; whoever lies only loses his own cookie.
+                secure=request.isSecure()
+                or request.header("X-Forwarded-Proto").lower() == "https",
+            )
+            return None
         self._tell(address)
         delay = self._slowdown.wrong(address)
-        return _Late(self, Refusal(401, "wrong login", _ASK), delay)
+        return _Late(self, Refusal(401, "wrong login", ask), delay)
 
     def _cookieName(self, request: WebRequest) -> str:
         # Browsers send cookies to all ports of a host.
@@ -220,6 +248,12 @@ class Gate(Resource):
             self._told.popitem(last=False)
         more = f", {untold} more since the last line" if untold else ""
         self.log.warn("wrong login from {address}{more}", address=address, more=more)
+
+
+def _ask(request: WebRequest) -> dict[str, str]:
+    """How to ask for a login: people are asked by their browsers, scripts are not."""
+    mode = request.header("Sec-Fetch-Mode")
+    return _ASK if mode in ("", "navigate") else _TELL
 
 
 def _offered(request: WebRequest) -> list[tuple[str | None, str]]:

@@ -102,6 +102,7 @@ class WebService(ListeningService):
             config.hosts,
             root,
             Slowdown(clock) if slowdown is None else slowdown,
+            open=config.open,
         )
         self._connections = Connections(WebSite(clock, self._gate))
         super().__init__(endpoint, cast(IProtocolFactory, self._connections))
