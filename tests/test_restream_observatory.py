@@ -291,7 +291,7 @@ class FleetTests(LabCase):
         self.assertEqual([["garden", "door"]], lists)
         self.assertIsNone(lab.observatory.report("door").uid)
         lab.fleet.remove("garden")
-        self.assertEqual([["door", "garden"], ["door"]], lists)
+        self.assertEqual([["garden", "door"], ["door"]], lists)
         self.assertEqual(["garden"], lab.gone)
         self.assertRaises(KeyError, lab.observatory.report, "garden")
         lab.news.clear()
