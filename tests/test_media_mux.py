@@ -352,7 +352,7 @@ class TsTests(MuxCase):
         """MJPEG is refused, in words."""
         muxer = TsMuxer(collect()[1])
         error = self.assertRaises(NotMuxable, muxer.mux, pictures(Codec.MJPEG)[0])
-        self.assertEqual("mjpeg does not go into TsMuxer", str(error))
+        self.assertEqual("mjpeg does not go into MPEG-TS", str(error))
         self.assertFalse(muxer.closed)
 
 

@@ -111,7 +111,7 @@ class EventTests(LabCase):
             for kind, value in events(visitor.read(answer))
             if kind == "list"
         ]
-        self.assertEqual([["garden"], ["door", "garden"], ["door"]], lists)
+        self.assertEqual([["garden"], ["garden", "door"], ["door"]], lists)
 
     def test_many(self) -> None:
         """All hear the same."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from PIL import Image
+import av
 from twisted.internet.defer import Deferred, fail, succeed
 
 from twistedcam.errors import (
@@ -29,10 +29,10 @@ PICTURES = "/cameras/garden/stream.mjpeg"
 
 def size(picture: bytes) -> tuple[int, int]:
     """Width and height of a JPEG that can be decoded."""
-    with Image.open(BytesIO(picture)) as image:
-        assert image.format == "JPEG"
-        image.load()
-        return image.size
+    assert picture.startswith(b"\xff\xd8")
+    with av.open(BytesIO(picture), "r", format="mjpeg") as file:
+        image = next(file.decode(video=0))
+        return image.width, image.height
 
 
 def parts(answer: Answer) -> list[bytes]:
