@@ -3,7 +3,7 @@
 # make lint      ruff and mypy
 # make bench     what receiving, live video and serving cost; nine minutes
 # make soak      cameras, power cuts and viewers: does it go on as it began?
-# make screenshot   the page's picture in the README (needs Chromium)
+# make screenshot   the page's picture in the README anew (needs Chromium)
 # make machines  the state machines' tables and pictures in docs/ (needs graphviz)
 # make clean     remove all of the above, .venv included
 #
