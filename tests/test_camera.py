@@ -606,6 +606,40 @@ class TroubleTests(CameraCase):
             self.resultAfter(self.network, 1, self.camera.disconnect())
             self.assertFreed()
 
+    def test_nobody(self) -> None:
+        """That nobody answers is told after a while, once for each search."""
+        for how, who in (
+            ({}, f"nobody with {UID}"),
+            ({"address": CAMERA}, f"nobody with {UID}"),
+            ({"address": CAMERA, "pinAddress": True}, f"nobody with {UID} at {CAMERA}"),
+            ({"deviceId": None, "address": CAMERA}, f"nobody at {CAMERA}"),
+            ({"deviceId": None}, "nobody"),
+        ):
+            self.build(Lab(), name="attic", **how)
+            self.lab.emulated.stop()
+            self.camera.connect()
+            expected = f"{who} answers; still searching"
+            with capturedLogs() as logs:
+                self.network.advance(14.9)
+                self.assertEqual("", self.camera.problem)
+                self.network.advance(0.2)
+                self.assertEqual(expected, self.camera.problem)
+                self.network.advance(300)
+            warned = [formatEvent(e) for e in logs if e["log_level"] is LogLevel.warn]
+            self.assertEqual([f"attic: {expected}"], warned)
+            self.lab.emulated.start()
+            self.network.advance(11)
+            self.assertIs(CameraState.UP, self.state)
+            self.assertEqual("", self.camera.problem)
+            self.lab.emulated.stop()
+            self.network.advance(0.2)
+            self.assertEqual("closed by the camera", self.camera.problem)
+            self.network.advance(20)
+            self.assertIn("answers; still searching", self.camera.problem)
+            self.resultAfter(self.network, 1, self.camera.disconnect())
+            self.assertEqual("", self.camera.problem)
+            self.assertFreed()
+
     def test_fourOthers(self) -> None:
         """A camera full of other people is connected to when one leaves."""
         lab = Lab(FIRMWARE_A)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import av
 from twisted.internet.defer import Deferred
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from tests.lab import CAMERA, Lab, LabCase
 from twistedcam import Camera, CameraState
@@ -19,6 +20,7 @@ from twistedcam.emulator.clips import CODECS, clip
 from twistedcam.emulator.sound import adpcm, alaw, block
 from twistedcam.media.frame import Codec, Frame
 from twistedcam.media.sound import SoundDecoder
+from twistedcam.session.machine import Reason
 from twistedcam.streams import LINGER
 from twistedcam.testing import Datagram
 
@@ -39,6 +41,11 @@ SHOWS = (
 def digests(frames: Sequence[bytes]) -> list[str]:
     """Of each."""
     return [hashlib.sha256(frame).hexdigest()[:16] for frame in frames]
+
+
+def noteReason(reasons: list[Reason], reason: Reason, delay: float) -> None:
+    """A camera was lost."""
+    reasons.append(reason)
 
 
 def decoded(frames: Sequence[Frame]) -> int:
@@ -285,14 +292,50 @@ class LifeTests(VideoCase):
             camera.setLogin("admin", "wrong")
             with capturedLogs() as logs:
                 frames = self.watch(camera)
+                camera.audio.subscribe(lambda frame: None)
                 self.network.advance(30)
-            told = [e for e in logs if "no stream" in str(e.get("log_format"))]
+            told = [e for e in logs if "wrong user" in str(formatEvent(e))]
             # The newer firmware may not answer at all.
             self.assertLessEqual(len(told), 1)
             self.assertEqual([], frames)
             camera.setLogin("admin", PASSWORD)
             self.network.advance(5)
             self.assertGreater(len(frames), 30, firmware.name)
+
+    def test_powerCut(self) -> None:
+        """A camera that loses power while it is watched is silent, and not deaf."""
+        for moment in range(10):
+            camera = self.build()
+            reasons: list[Reason] = []
+            camera.onLost(partial(noteReason, reasons))
+            frames = self.watch(camera)
+            camera.audio.subscribe(lambda frame: None)
+            self.network.advance(2 + moment / 10)
+            with capturedLogs() as logs:
+                self.lab.emulated.reboot(10)
+                # The pictures fail to come, and are asked for again.
+                self.network.advance(9)
+            self.assertEqual([Reason.SILENT], reasons)
+            self.assertGreater(camera.statistics().resent, 0)
+            said = [formatEvent(e) for e in logs if e["log_level"] > LogLevel.info]
+            (line,) = said
+            self.assertIn("lost: silent", str(line))
+            self.assertEqual("", camera.video.problem)
+            seen = len(frames)
+            self.network.advance(30)
+            self.assertGreater(len(frames), seen)
+
+    def test_leaves(self) -> None:
+        """Who leaves the lower quality has its session end without a complaint."""
+        camera = self.build()
+        leave = camera.subVideo.subscribe(lambda frame: None)
+        self.network.advance(5)
+        with capturedLogs() as logs:
+            leave()
+            self.network.advance(LINGER + 3)
+        assert camera.twin is not None
+        self.assertIs(CameraState.STOPPED, camera.twin.state)
+        self.assertEqual([], [e for e in logs if e["log_level"] > LogLevel.info])
 
     def test_breaks(self) -> None:
         """Who breaks out of the loop does not leave the camera streaming."""

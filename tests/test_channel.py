@@ -216,6 +216,8 @@ class ResendingTests(SenderCase):
         self.sender.expire(4.999)
         self.assertEqual(([], False), (self.told, self.sender.broken))
         self.sender.expire(5)
+        self.assertEqual(([], True), (self.told, self.sender.broken))
+        self.sender.fail()
         self.assertEqual([("a", False), ("b", False)], self.told)
         self.assertIsNone(self.sender.due)
         self.sender.expire(50)
@@ -284,6 +286,7 @@ class ResendingTests(SenderCase):
         self.assertFalse(self.sender.broken)
         self.sender.expire(5)
         self.assertTrue(self.sender.broken)
+        self.sender.fail()
         self.assertEqual(("a", False), self.told[-1])
 
     def test_repeated(self) -> None:

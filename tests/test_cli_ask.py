@@ -437,7 +437,11 @@ class UsageTests(AskCase):
             ),
             (ask.Reboot, [], "reboot wants --yes"),
             (ask.Status, ["--password-file=/nope"], None),
-            (ask.Status, ["--local-address=x"], "not an IPv4 address: 'x'"),
+            (
+                ask.Status,
+                ["--local-address=x"],
+                "not an IPv4 address such as 192.168.1.20: 'x'",
+            ),
         ):
             said = self.refusal(kind, uid, *args)
             if expected is not None:

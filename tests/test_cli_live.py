@@ -217,6 +217,14 @@ class RecordTests(AskCase):
         for args in ["--for=0"], ["--for=x"], ["--for=1", "--segment=0"]:
             self.assertIn("is not a time", self.refusal(Record, str(UID), *args))
 
+    def test_file(self) -> None:
+        """What it is to be called is a folder, which is not called like a file."""
+        for name in "door.mp4", f"{self.folder}/Door.MP4":
+            self.assertEqual(
+                f"--output is a folder, not a file: {name!r}",
+                self.refusal(Record, str(UID), "--for=1", f"--output={name}"),
+            )
+
     def test_codes(self) -> None:
         """Its exit codes are those of all commands."""
         self.lab.remove()

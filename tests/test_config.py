@@ -22,6 +22,7 @@ from twistedcam.config import (
     ServeConfig,
     loadConfig,
     parseAddress,
+    parseEndpoint,
 )
 from twistedcam.config import readPassword as read
 from twistedcam.errors import ConfigError
@@ -317,6 +318,11 @@ class ServeTests(ConfigCase):
                     error = self.refusal(table)
                     self.assertIn("can be reached by other machines", error)
                     self.assertIn(f"at `$.{name}.endpoint`", error)
+                    self.assertEqual(
+                        endpoint == "tcp:80",
+                        "; tcp:80:interface=127.0.0.1 keeps it on this machine"
+                        in error,
+                    )
                 for more in ("open = true", 'token-file = "secret"'):
                     self.load(table + more)
 
@@ -343,6 +349,7 @@ class ServeTests(ConfigCase):
         """Each mistake is told with its place."""
         for table, place in (
             ('endpoint = "8085"', ".endpoint"),
+            ('endpoint = "tcp:99999:interface=127.0.0.1"', ".endpoint"),
             ('endpoint = "ssl:443:privateKey=/nonexistent"', ".endpoint"),
             ('user = "me"', ".user"),
             ('password-file = "nonexistent"', ".password-file"),
@@ -354,6 +361,23 @@ class ServeTests(ConfigCase):
         ):
             self.assertIn(f"`$.web{place}`", self.refusal(f"{ONE}[web]\n{table}"))
         self.assertIn("hosts", self.refusal(f"{ONE}[rtsp]\nhosts = []"))
+
+    def test_ports(self) -> None:
+        """A port is one that there can be."""
+        for text, good in (
+            ("tcp:{}", True),
+            ("tcp:{}:interface=127.0.0.1", True),
+            ("tcp:interface=127.0.0.1:port={}", True),
+            ("tcp6:port={}:interface=\\:\\:1", True),
+            ("tcp:80:backlog={}", False),
+        ):
+            for port in 0, 65535, 65536, 99999, -1:
+                endpoint = text.format(port)
+                if good and not 0 <= port <= 65535:
+                    error = self.assertRaises(ConfigError, parseEndpoint, endpoint)
+                    self.assertIn(f"{endpoint!r}: a port is 0 to 65535", str(error))
+                else:
+                    self.assertEqual(endpoint, parseEndpoint(endpoint))
 
 
 class RefusalTests(ConfigCase):
@@ -422,6 +446,36 @@ class RefusalTests(ConfigCase):
         self.assertIn("`$.camera[1]`", self.refusal(ONE + ONE))
         other = '[[camera]]\naddress = "192.0.2.7"\nname = "vstb-668515-uzcpk"\n'
         self.assertIn("second camera", self.refusal(ONE + other))
+
+    def test_sameUid(self) -> None:
+        """No two cameras are the same, however that is written."""
+        for uid in "VSTB-668515-UZCPK", "vstb668515uzcpk":
+            error = self.refusal(
+                f'{ONE}name = "garden"\n[[camera]]\nuid = "{uid}"\nname = "b"\n'
+            )
+            self.assertEqual(
+                ": VSTB-668515-UZCPK is 'garden' already - at `$.camera[1].uid`", error
+            )
+        others = "".join(
+            f'[[camera]]\naddress = "192.0.2.{n}"\nname = "c{n}"\n' for n in (1, 2)
+        )
+        self.assertEqual(3, len(self.load(ONE + others).cameras))
+
+    def test_secretsInside(self) -> None:
+        """A secret in the file itself is refused, not repeated, and has a place."""
+        for table, key, hint in (
+            (ONE, "password", True),
+            (ONE, "token", False),
+            (ONE + "[web]\n", "password", True),
+            (ONE + "[web]\n", "token", True),
+            (ONE + "[rtsp]\n", "password", True),
+            (ONE + '[record]\ndirectory = "x"\n', "password", False),
+        ):
+            error = self.refusal(f'{table}{key} = "sesame"')
+            self.assertIn(f"unknown field `{key}`", error)
+            self.assertNotIn("sesame", error)
+            expected = f"put it into a file and name that: {key}-file"
+            self.assertEqual(hint, error.endswith(expected), error)
 
     def test_uid(self) -> None:
         """A UID that is none is told of with its place."""
@@ -520,4 +574,6 @@ class AddressTests(SynchronousTestCase):
         """Anything else is refused, and shown."""
         for text in "", "1", "192.0.2.07", "192.0.2.256", "::1", "localhost":
             error = self.assertRaises(ConfigError, parseAddress, text)
-            self.assertEqual(f"not an IPv4 address: {text!r}", str(error))
+            self.assertEqual(
+                f"not an IPv4 address such as 192.168.1.20: {text!r}", str(error)
+            )

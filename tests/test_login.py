@@ -68,6 +68,17 @@ class LoginTests(SynchronousTestCase):
         self.login.refused(REJECTION)
         self.assertRejected()
 
+    def test_news(self) -> None:
+        """That it is refused is told once, until somebody wants another try."""
+        for again in (
+            lambda: self.login.retry(),
+            lambda: self.login.change("you", "other"),
+            lambda: None,
+        ):
+            self.assertEqual([True, False], [self.login.isNews() for _ in range(2)])
+            again()
+        self.assertFalse(self.login.isNews())
+
     def test_change(self) -> None:
         """Or has another one."""
         self.login.refused(REJECTION)

@@ -68,7 +68,9 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual("192.0.2.7", options.address("192.0.2.7"))
         for text in "", "localhost":
             error = self.assertRaises(UsageError, options.address, text)
-            self.assertEqual(f"not an IPv4 address: {text!r}", str(error))
+            self.assertEqual(
+                f"not an IPv4 address such as 192.168.1.20: {text!r}", str(error)
+            )
 
     def test_text(self) -> None:
         """A text that cannot be encoded is refused, and not shown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, cast
+from unittest.mock import patch
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -15,12 +16,13 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions, KeyPair
 from twisted.logger import LogEvent, formatEvent
 from twisted.logger import capturedLogs as captured
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import Agent, readBody
 
-from twistedcam import ConfigError, Fleet
+from twistedcam import ConfigError, Disconnected, Fleet
 from twistedcam.config import ServeConfig
-from twistedcam.outlets import Outlet, Outlets
+from twistedcam.outlets import SOON, Outlet, Outlets
 
 from .folders import temporaryFolder
 from .lab import Lab
@@ -121,6 +123,50 @@ class OutletTests(SynchronousTestCase):
         error = self.assertRaises(ConfigError, outlet.startService)
         self.assertEqual(f"cannot listen at {CHOSEN}: in use", str(error))
 
+    def test_impossible(self) -> None:
+        """So is one that cannot be a place at all, whatever is raised about it."""
+        for problem in (
+            OverflowError("bind(): port must be 0-65535."),
+            ValueError("embedded null byte"),
+            OSError("AF_UNIX path too long"),
+        ):
+            outlet, (server,) = self.outlet(ServeConfig(CHOSEN), None)
+            with patch.object(server, "privilegedStartService", side_effect=problem):
+                error = self.assertRaises(ConfigError, outlet.startService)
+            self.assertEqual(f"cannot listen at {CHOSEN}: {problem}", str(error))
+
+    def test_endpoint(self) -> None:
+        """While it listens it says where."""
+        outlet, _ = self.outlet(ServeConfig(CHOSEN), IPv4Address("TCP", "127.0.0.1", 1))
+        self.assertEqual("", outlet.endpoint)
+        outlet.startService()
+        self.assertEqual(CHOSEN, outlet.endpoint)
+        self.successResultOf(outlet.stopService())
+        self.assertEqual("", outlet.endpoint)
+
+    def test_due(self) -> None:
+        """What is to be told later is told then, if it is still true."""
+        for stopped in False, True:
+            for result in None, Failure(Disconnected("gone")):
+                due: Deferred[object] = Deferred()
+                server = FakeServer(IPv4Address("TCP", "127.0.0.1", 8085))
+                outlet = Outlet(
+                    "page",
+                    "http{s}://{place}:{port}/",
+                    ServeConfig(CHOSEN),
+                    (),
+                    lambda endpoint, server=server: server,  # type: ignore[misc]
+                    lambda due=due: due,  # type: ignore[misc]
+                )
+                with captured() as events:
+                    outlet.startService()
+                    self.assertEqual([], self.said(events))
+                    if stopped:
+                        outlet.stopService()
+                    due.callback(result)
+                expected = [] if stopped else ["page: http://127.0.0.1:8085/"]
+                self.assertEqual(expected, self.said(events))
+
 
 class Talk(Protocol):
     """Asks by HTTP over TLS."""
@@ -214,6 +260,26 @@ class OutletsTests(TestCase):
         self.assertEqual(b"http/1.1", connected.negotiated)
         await outlet.stopService()
         self.flushWarnings()  # of pyOpenSSL, about how Twisted makes certificates
+
+    def test_last(self) -> None:
+        """Where they are can be told when all cameras are up, or soon at the latest."""
+        for air in True, False:
+            lab = Lab()
+            if not air:
+                lab.emulated.stop()
+            fleet = Fleet(lab.discovery, [lab.camera(name="garden")])
+            due = Outlets(lab.pc, fleet, last=True)._due().addBoth(lambda _: True)
+            self.assertTrue(Outlets(lab.pc, fleet)._due().called)
+            fleet.startService()
+            self.assertNoResult(due)
+            lab.network.advance(1)
+            self.assertEqual(air, due.called)
+            lab.network.advance(SOON)
+            self.assertTrue(due.called)
+            stopped = fleet.stopService()
+            lab.network.advance(1)
+            self.assertTrue(stopped.called)
+            self.assertEqual([], list(lab.network.getDelayedCalls()))
 
     def test_exposed(self) -> None:
         """What others can reach needs a login."""

@@ -198,12 +198,15 @@ class Server(Service):
         self.address = address
         self.taken = taken
         self.stopping: Deferred[None] | None = None
+        self.endpoint = ""
 
     def startService(self) -> None:
         """Take it."""
         super().startService()
         if self.address in self.taken:
             raise CannotListenError("", 80, OSError(98, "Address already in use"))
+        if self.address == "far":
+            raise OverflowError("bind(): port must be 0-65535.")
         if self.address == "odd":
             raise RuntimeError("out of order")
         self.taken.add(self.address)
@@ -294,10 +297,31 @@ class RestartedTests(SynchronousTestCase):
         self.assertEqual("web restarted", self.apply("b"))
         self.assertRuns("b")
 
+    def test_place(self) -> None:
+        """Where the old one is, as far as it tells."""
+        self.begin("a")
+        make = self.make
+
+        def withPlace(address: str) -> Server:
+            server = make(address)
+            server.endpoint = f"tcp:{address}"
+            return server
+
+        self.part._make = withPlace
+        self.assertEqual("web restarted", self.apply("c"))
+        self.taken.add("b")
+        self.assertEqual("web as before, at tcp:c", self.apply("b"))
+        self.taken.discard("b")
+        self.assertRuns("c")
+
     def test_refused(self) -> None:
         """The same where it cannot even be made, or has other troubles."""
         self.begin("a")
-        for address, problem in ("wrong", None), ("odd", RuntimeError):
+        for address, problem in (
+            ("wrong", None),
+            ("far", None),
+            ("odd", RuntimeError),
+        ):
             self.assertEqual("web as before", self.apply(address))
             self.assertEqual(
                 problem is not None, bool(self.flushLoggedErrors(RuntimeError))

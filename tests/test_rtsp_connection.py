@@ -9,7 +9,9 @@ from unittest.mock import patch
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.logger import capturedLogs, formatEvent
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
 
 from twistedcam.emulator import FIRMWARE_B
 from twistedcam.restream.access import FIRST_DELAY, Access
@@ -23,7 +25,8 @@ from twistedcam.restream.rtsp.connection import (
     Connection,
 )
 from twistedcam.restream.rtsp.methods import Methods
-from twistedcam.restream.rtsp.server import MAX_CONNECTIONS
+from twistedcam.restream.rtsp.server import FAREWELL, MAX_CONNECTIONS, MAX_SESSIONS
+from twistedcam.restream.rtsp.sparing import MAX_TOLD, TELL_EVERY, Sparing
 
 from .rtspkit import PLAYER, URL, Answer, Player, RtspCase, Wire
 from .test_rtsp_auth import basic, digest
@@ -127,7 +130,16 @@ class LoginTests(RtspCase):
             self.assertApproximates(FIRST_DELAY * 2**n, delay, 0.15)
         lines = [str(formatEvent(event)) for event in logs]
         told = [line for line in lines if "login" in line]
-        self.assertEqual([f"{PLAYER}: a wrong login by RTSP"] * 3, told)
+        self.assertEqual([f"wrong login from {PLAYER}"], told)
+        self.assertIs(LogLevel.warn, logs[0]["log_level"])
+        self.network.advance(TELL_EVERY)
+        player = self.player()
+        with capturedLogs() as logs:
+            self.late(player, player.request("DESCRIBE", Authorization=basic("me:x")))
+        self.assertEqual(
+            f"wrong login from {PLAYER}, 2 more since the last line",
+            formatEvent(logs[0]),
+        )
         # A right one is not late.
         answer = self.describe(player, Authorization=basic("me:secret"))
         self.assertEqual(200, answer.status)
@@ -355,16 +367,22 @@ class ManyTests(RtspCase):
     """How many there may be."""
 
     def test_thousand(self) -> None:
-        """A thousand connections, and not one more; all leave nothing behind."""
-        players = [self.player(f"192.0.2.{n % 200 + 20}") for n in range(1000)]
-        self.assertEqual(1000, MAX_CONNECTIONS)
+        """Of a thousand some hundreds may come in; all leave nothing behind."""
+        self.assertEqual((300, 100), (MAX_CONNECTIONS, MAX_SESSIONS))
+        players = [
+            self.player(f"192.0.2.{n % 200 + 20}") for n in range(MAX_CONNECTIONS)
+        ]
         peer = IPv4Address("TCP", PLAYER, 1)
-        self.assertIsNone(self.server.buildProtocol(peer))
+        with capturedLogs() as logs:
+            for _ in range(1000 - MAX_CONNECTIONS):
+                self.assertIsNone(self.server.buildProtocol(peer))
+        (line,) = [str(formatEvent(event)) for event in logs]
+        self.assertTrue(line.endswith("too many connections"), line)
         for player in players:
             self.assertEqual(200, player.ask("OPTIONS").status)
-        players[500].play()
+        players[200].play()
         self.advance(1)
-        self.assertTrue(players[500].streams[0].packets)
+        self.assertTrue(players[200].streams[0].packets)
         players.pop().lose()
         self.assertIsNotNone(self.server.buildProtocol(peer))
         gone = self.server.hangUp()
@@ -389,11 +407,76 @@ class ManyTests(RtspCase):
             self.assertEqual(200, answer.status)
         self.end()
 
+    def test_endless(self) -> None:
+        """What does not end is not waited for without end."""
+        player = self.player()
+        player.play()
+        never: Deferred[None] = Deferred()
+        with patch.object(Methods, "freed", return_value=never):
+            gone = self.server.hangUp()
+            player.lose()
+            self.network.advance(FAREWELL - 0.1)
+            self.assertNoResult(gone)
+            self.network.advance(0.2)
+        self.successResultOf(gone)
+        never.callback(None)
+        self.end()
+
+    def test_bugAtTheEnd(self) -> None:
+        """If a session cannot be ended, its connection is, and others as well."""
+        for lose in (True, False):
+            player, other = self.player(), self.player()
+            for one in (player, other):
+                one.play()
+            session = player.connection.methods.session
+            assert session is not None
+            with patch.object(session, "end", side_effect=ZeroDivisionError):
+                if lose:
+                    player.lose()
+                gone = self.server.hangUp()
+                self.assertTrue(other.closed)
+                self.assertEqual(not lose, player.transport.disconnecting)
+                self.network.advance(LINGER)
+                self.assertEqual(not lose, player.transport.disconnected)
+                if not lose:
+                    player.lose()
+                other.lose()
+            self.successResultOf(gone)
+            session.end("really")
+            self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+        self.end()
+
     def test_nobody(self) -> None:
         """Without connections there is nothing to wait for."""
         gone: Deferred[None] = self.server.hangUp()
         self.successResultOf(gone)
         self.end()
+
+
+class SparingTests(SynchronousTestCase):
+    """Lines that are not told as often as somebody likes."""
+
+    def test_due(self) -> None:
+        """About each there is a line a minute at most, which counts the others."""
+        clock = Clock()
+        sparing = Sparing(clock)
+        self.assertEqual("", sparing.due("a"))
+        for _ in range(3):
+            self.assertIsNone(sparing.due("a"))
+        self.assertEqual("", sparing.due("b"))
+        clock.advance(TELL_EVERY)
+        self.assertEqual(", 3 more since the last line", sparing.due("a"))
+        clock.advance(TELL_EVERY)
+        self.assertEqual("", sparing.due("a"))
+
+    def test_bounded(self) -> None:
+        """Those are forgotten of whom there was a line first."""
+        sparing = Sparing(Clock())
+        for number in range(MAX_TOLD + 1):
+            sparing.due(str(number))
+        self.assertEqual(MAX_TOLD, len(sparing._told))
+        self.assertIsNone(sparing.due("1"))
+        self.assertEqual("", sparing.due("0"))
 
 
 class WayTests(RtspCase):

@@ -5,15 +5,16 @@ The RTSP server as a service, and what players get over real sockets.
 from __future__ import annotations
 
 import subprocess
+from base64 import b64encode
 from typing import Any, cast
 from unittest import SkipTest
 
 import av
 from twisted.internet import interfaces
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.internet.threads import deferToThread
 from twisted.python.procutils import which
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -27,7 +28,7 @@ from twistedcam.restream.rtsp import ENDPOINT, RtspConfig, RtspService
 from twistedcam.restream.rtsp.connection import Connection
 from twistedcam.testing import MemoryNetwork
 
-from .rtsphouse import LOOPBACK, RtspHouse, complaints, watch
+from .rtsphouse import LOOPBACK, PASSWORD, USER, RtspHouse, complaints, watch
 
 SOMEWHERE = f"tcp:0:interface={LOOPBACK}"
 
@@ -137,6 +138,120 @@ class LifeTests(TestCase):
         await first.stopService()
         second.startService()
         await second.stopService()
+
+
+class Ear(DatagramProtocol):
+    """A player's UDP port, which counts what comes."""
+
+    noisy = False
+
+    def __init__(self, reactor: Any) -> None:
+        self.heard = 0
+        self.port = reactor.listenUDP(0, self, LOOPBACK)
+        self.number: int = self.port.getHost().port
+
+    def datagramReceived(self, datagram: bytes, addr: object) -> None:
+        """One more."""
+        self.heard += 1
+
+
+class VanishedTests(TestCase):
+    """
+    Players by UDP, over real sockets, whose computer says that nobody is there: what
+    the kernel makes of it is to no harm.
+    """
+
+    timeout = 30
+
+    async def open(self) -> None:
+        """The cameras are up, and somebody is connected."""
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor
+        self.house = RtspHouse(reactor)
+        await self.house.up()
+        address: Any = self.house.rtsp.address
+        endpoint = TCP4ClientEndpoint(self.reactor, LOOPBACK, address.port)
+        factory = Factory.forProtocol(Silent)
+        self.client = cast(Silent, await endpoint.connect(factory))
+
+    async def soon(self) -> None:
+        """The reactor has a turn."""
+        await deferToThread(lambda: None)
+
+    async def ask(self, method: str, path: str = "", more: str = "") -> None:
+        """Ask, and have the answer."""
+        self.client.heard = b""
+        login = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        assert self.client.transport is not None
+        self.client.transport.write(
+            f"{method} rtsp://{self.house.place}/h264{path} RTSP/1.0\r\n"
+            f"CSeq: 1\r\nAuthorization: Basic {login}\r\n{more}\r\n".encode()
+        )
+        while b"\r\n\r\n" not in self.client.heard:
+            await self.soon()
+        self.assertIn(b"200 OK", self.client.heard)
+
+    async def play(self, *ports: int) -> None:
+        """Watch, by UDP."""
+        transport = f"RTP/AVP;unicast;client_port={ports[0]}-{ports[1]}"
+        await self.ask("SETUP", "/video", f"Transport: {transport}\r\n")
+        await self.ask("PLAY")
+
+    def sent(self) -> int:
+        """How many packets have been sent."""
+        (connection,) = self.house.rtsp.server.connections
+        session = connection.methods.session
+        assert session is not None
+        return sum(lane.sender.packets for lane in session._lanes.values())
+
+    async def leave(self) -> None:
+        """The connection is closed, and everything is freed."""
+        assert self.client.transport is not None
+        self.client.transport.loseConnection()
+        while self.house.rtsp.server.connections:
+            await self.soon()
+        await self.house.close()
+
+    async def test_deafToReports(self) -> None:
+        """Who does not listen to reports gets packets, and may go as he likes."""
+        await self.open()
+        packets, reports = Ear(self.reactor), Ear(self.reactor)
+        await maybeDeferred(reports.port.stopListening)
+        await self.play(packets.number, reports.number)
+        # A report goes when packets begin, and is refused.
+        while packets.heard < 30:
+            await self.soon()
+        await self.leave()
+        await maybeDeferred(packets.port.stopListening)
+
+    async def test_vanished(self) -> None:
+        """Who has closed his ports does not disturb, however he goes."""
+        await self.open()
+        packets, reports = Ear(self.reactor), Ear(self.reactor)
+        await self.play(packets.number, reports.number)
+        while not packets.heard or not reports.heard:
+            await self.soon()
+        for ear in (packets, reports):
+            await maybeDeferred(ear.port.stopListening)
+        before = self.sent()
+        while self.sent() < before + 30:
+            await self.soon()
+        await self.leave()
+
+    async def test_stop(self) -> None:
+        """The service can be stopped meanwhile."""
+        await self.open()
+        packets, reports = Ear(self.reactor), Ear(self.reactor)
+        for ear in (packets, reports):
+            await maybeDeferred(ear.port.stopListening)
+        await self.play(packets.number, reports.number)
+        while self.sent() < 30:
+            await self.soon()
+        await self.house.close()
+        self.assertEqual(set(), self.house.rtsp.server.connections)
+        while not self.client.lost:
+            await self.soon()
 
 
 class PlayerTests(TestCase):

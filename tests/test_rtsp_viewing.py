@@ -13,10 +13,9 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import capturedLogs, formatEvent
 
 from twistedcam.emulator import FIRMWARE_B, EmulatedCamera
-from twistedcam.restream.rtsp.connection import IDLE, LINGER
+from twistedcam.restream.rtsp.connection import DEAF, IDLE, LINGER
 from twistedcam.restream.rtsp.session import (
     GRACE,
-    REFUSALS,
     REPORT_EVERY,
     TIMEOUT,
     Session,
@@ -62,7 +61,9 @@ class SlowTests(RtspCase):
         self.advance(3)
         with capturedLogs() as logs:
             slow.ask("TEARDOWN")
-        self.assertNotIn(" 0 skips", formatEvent(logs[0]))
+        line = str(formatEvent(logs[0]))
+        self.assertNotIn(" 0 skips", line)
+        self.assertTrue(line.endswith("; it has left"), line)
         for stream in slow.streams.values():
             self.assertFalse(stream.hasHoles)
         shown = places(slow.streams[0].pictures())
@@ -110,6 +111,30 @@ class SlowTests(RtspCase):
         self.advance(1)
         shown = places(player.streams[0].pictures())
         self.assertTrue(all(b - a == 1 for a, b in pairwise(shown)))
+        self.end()
+
+    def test_deaf(self) -> None:
+        """Who takes nothing at all for minutes is gone; who takes a little is not."""
+        self.end()
+        self.build(fps=1)
+        deaf, slow = self.player(), self.player()
+        for player in (deaf, slow):
+            player.play()
+            player.connection.pauseProducing()
+        self.network.advance(DEAF - 1)
+        slow.connection.resumeProducing()
+        slow.connection.pauseProducing()
+        with capturedLogs() as logs:
+            self.network.advance(2)
+        self.assertTrue(deaf.closed)
+        self.assertFalse(slow.closed)
+        lines = "\n".join(str(formatEvent(event)) for event in logs)
+        self.assertIn("; it has taken nothing for 300 s", lines)
+        self.network.advance(LINGER)
+        self.assertTrue(deaf.transport.disconnected)
+        slow.connection.resumeProducing()
+        self.network.advance(2 * DEAF)
+        self.assertFalse(slow.closed)
         self.end()
 
     def test_byeWhileSlow(self) -> None:
@@ -403,7 +428,7 @@ class UdpTests(UdpCase):
             self.network.advance(2)
         self.assertTrue(player.closed)
         lines = "\n".join(str(formatEvent(event)) for event in logs)
-        self.assertIn("nothing heard of him for 70 s", lines)
+        self.assertIn("nothing heard of it for 70 s", lines)
         self.end()
 
     def test_reports(self) -> None:
@@ -441,17 +466,54 @@ class UdpTests(UdpCase):
             port.stopListening()
         self.end()
 
-    def test_refused(self) -> None:
-        """A viewer whose computer says that nobody is there has gone."""
+    def test_portsClosed(self) -> None:
+        """A viewer who has closed his ports, and says nothing, is gone in time."""
         player = self.watch()
         self.advance(2)
-        self.packets.port.stopListening()
-        with capturedLogs() as logs:
-            self.advance(2)
+        for port in (self.packets, self.reports):
+            port.port.stopListening()
+        self.network.advance(TIMEOUT + GRACE - 3)
+        self.assertFalse(player.closed)
+        self.network.advance(3)
         self.assertTrue(player.closed)
-        lines = "\n".join(str(formatEvent(event)) for event in logs)
-        self.assertIn("nobody takes the packets any more", lines)
-        self.assertGreaterEqual(REFUSALS, 3)
+        self.end()
+
+    def test_portLost(self) -> None:
+        """If our own ports are closed, whyever, nothing else breaks."""
+        player = self.watch()
+        self.advance(2)
+        server = {addr[1] for _, _, addr in self.packets.heard}
+        server |= {port + 1 for port in server}
+        for port in [*self.lab.pc.ports]:
+            if port.getHost().port in server:
+                port.stopListening()
+        before = sessionOf(player).pacer.unsent
+        self.advance(REPORT_EVERY + 1)
+        self.assertGreater(sessionOf(player).pacer.unsent, before + 50)
+        gone = self.server.hangUp()
+        player.lose()
+        self.network.advance(0.1)
+        self.successResultOf(gone)
+        self.end()
+
+    def test_otherWay(self) -> None:
+        """Who chooses the connection after all may be silent."""
+        self.end()
+        self.build(fps=1)
+        player = self.player()
+        self.setUpUdp(player, "video", self.packets, self.reports)
+        player.play()
+        self.network.advance(2 * (TIMEOUT + GRACE))
+        self.assertFalse(player.closed)
+        player.receive()
+        self.assertTrue(player.streams[0].packets)
+        self.assertEqual([], self.packets.heard)
+        # And the other way round.
+        player.ask("PAUSE")
+        player.receive()
+        self.setUpUdp(player, "video", self.packets, self.reports)
+        self.network.advance(TIMEOUT + GRACE + 1)
+        self.assertTrue(player.closed)
         self.end()
 
     def test_noReportsTaken(self) -> None:

@@ -394,6 +394,14 @@ class ConnectedTests(MachineCase):
         self.assertEqual([(0, Close()), (0, Reason.UNDELIVERED)], self.since())
         self.assertOver(Reason.UNDELIVERED)
 
+    def test_undeliveredSinceGone(self) -> None:
+        """One that was not heard for as long takes nothing because it is gone."""
+        self.clock.advance(5)
+        self.since()
+        self.session.undelivered()
+        self.assertEqual([(5, Close()), (5, Reason.SILENT)], self.since())
+        self.assertOver(Reason.SILENT)
+
     def test_silenceWhileSending(self) -> None:
         """The same if we send all the time, but hear nothing."""
         for _ in range(749):

@@ -14,6 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistedcam.emulator.sound import adpcm
 from twistedcam.errors import (
+    CommandFailed,
+    CommandTimeout,
     LoginLocked,
     LoginRejected,
     NotConnected,
@@ -333,9 +335,16 @@ class ProblemTests(StreamCase):
 
     def test_others(self) -> None:
         """Each problem is told when it is new."""
+        problems = iter([CommandFailed("no"), CommandFailed("no")])
+        said = self.told(lambda: next(problems, CommandTimeout("late")), 20)
+        self.assertEqual(["garden: no stream: no", "garden: no stream: late"], said)
+
+    def test_ending(self) -> None:
+        """That the session ends while the camera is asked is told by others."""
         problems = iter([NotConnected("away"), NotConnected("away")])
         said = self.told(lambda: next(problems, SessionClosed("silent")), 20)
-        self.assertEqual(["garden: no stream: away", "garden: no stream: silent"], said)
+        self.assertEqual([], said)
+        self.assertEqual("", self.stream.problem)
 
     def test_comesTrue(self) -> None:
         """It begins as soon as the problem is solved."""

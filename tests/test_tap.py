@@ -150,10 +150,10 @@ class RefusalTests(OptionsCase):
         """Values that are none."""
         for args, expected in (
             (["--camera=x"], "not a device id: 'x'"),
-            (["--address=x"], "not an IPv4 address: 'x'"),
-            (["--address="], "not an IPv4 address: ''"),
+            (["--address=x"], "not an IPv4 address such as 192.168.1.20: 'x'"),
+            (["--address="], "not an IPv4 address such as 192.168.1.20: ''"),
             (["--dh-port=0"], "'0' is not a port number (1 to 65535)"),
-            (["--local-address=x"], "not an IPv4 address: 'x'"),
+            (["--local-address=x"], "not an IPv4 address such as 192.168.1.20: 'x'"),
             (["--nonsense"], "option --nonsense not recognized"),
             (["--psk"], "option --psk requires argument"),
             (["stray"], "Wrong number of arguments."),

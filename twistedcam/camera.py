@@ -51,6 +51,7 @@ class Camera(Commands):
     @ivar name: what logs, addresses and file names call it.
     @ivar state: where it is.
     @ivar found: where and how it answered last, or L{None}.
+    @ivar problem: why it is not up, in words; empty: it is, or nobody knows yet.
     @ivar video: its pictures; the camera is asked for them while somebody watches.
     @ivar audio: its sound, likewise, as it is sent.
     @ivar sound: the same as AAC.
@@ -108,6 +109,7 @@ class Camera(Commands):
         self.title = title
         self.state = CameraState.STOPPED
         self.found: Found | None = None
+        self.problem = ""
         self._reactor = reactor
         self._configuredId = self._deviceId = deviceId
         self._address = address
@@ -141,6 +143,7 @@ class Camera(Commands):
             cameraClock=clock,
             ask=partial(self.call, "livestream", streamid=10, substream=substream),
             end=partial(self.call, "livestream", streamid=16, substream=substream),
+            refusalIsNews=lambda: self._login.isNews(),
         )
         self.audio = Stream(
             reactor,
@@ -149,6 +152,7 @@ class Camera(Commands):
             cameraClock=clock,
             ask=self._askForAudio,
             end=partial(self.call, "audiostream", streamid=16),
+            refusalIsNews=lambda: self._login.isNews(),
         )
         decoded = DecodedSound(self.audio)
         self.sound = SoundStream(decoded)
@@ -398,6 +402,14 @@ class Camera(Commands):
             ciphers=self._ciphers,
         )
 
+    def _missing(self) -> None:
+        """Tell that nobody answers, who may be misspelt, or elsewhere."""
+        who = "nobody" if self._deviceId is None else f"nobody with {self._deviceId}"
+        only = self._address is not None and (self._pinAddress or not self._deviceId)
+        where = f" at {self._address}" if only else ""
+        self.problem = f"{who}{where} answers; still searching"
+        self.log.warn("{name}: {problem}", name=self.name, problem=self.problem)
+
     def _sighted(self, found: Found) -> None:
         """Note it, and tell."""
         self.found = found
@@ -485,6 +497,7 @@ class Camera(Commands):
                 name=self.name,
                 deviceId=str(self._deviceId),
             )
+        self.problem = ""
         self._allowCompanion()
         waiting, self._waiting = self._waiting, []
         self.video.up()
@@ -496,6 +509,7 @@ class Camera(Commands):
     def _lost(self, reason: Reason, delay: float) -> None:
         """Tell those who watch."""
         self._lastReason = reason
+        self.problem = reason.value
         self.log.warn(
             "{name}: lost: {reason}; next try in {delay:.1f} s",
             name=self.name,
@@ -509,6 +523,7 @@ class Camera(Commands):
         self._entered(CameraState.STOPPED)
         self._wanted = False
         self.found = None
+        self.problem = ""
         self._dialogue = self._session = None
         self.video.close()
         self.audio.close()

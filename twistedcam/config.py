@@ -34,11 +34,20 @@ _NAME = re.compile(r"[a-z0-9-]{1,32}")
 #: As browsers send it: without scheme, port and path, and in ASCII.
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
+EXAMPLE_ADDRESS = "192.168.1.20"
 EXAMPLE_ENDPOINT = "tcp:8085:interface=127.0.0.1"
 
 #: Where an endpoint names a file.
 _ENDPOINT_FILE = re.compile(
     r"(?:privateKey|certKey|extraCertChain|dhParameters)=((?:\\.|[^\\:])*)"
+)
+
+#: Where it names a port.
+_ENDPOINT_PORT = re.compile(r"(?:^(?:tcp[46]?|ssl):(?:port=)?|(?<!\\):port=)(-?[0-9]+)")
+
+#: What msgspec says of a secret that stands in the file itself.
+_SECRET_KEY = re.compile(
+    r"unknown field `(?:(password)` - at `\$\.camera|(password|token)` - at `\$\.(?:web|rtsp))"
 )
 
 #: Characters of a token at least.  Wrong passwords are slowed down; a token that is
@@ -225,9 +234,17 @@ def loadConfig(path: str) -> Config:
     except OSError as e:
         raise ConfigError(f"cannot read {path}: {e.strerror}") from e
     except (msgspec.ValidationError, ConfigError) as e:
-        raise ConfigError(f"{path}: {e}") from e
+        raise ConfigError(f"{path}: {e}{_hint(str(e))}") from e
     except (ValueError, RecursionError) as e:
         raise ConfigError(f"{path} is not TOML: {e}") from e
+
+
+def _hint(problem: str) -> str:
+    """What else helps."""
+    secret = _SECRET_KEY.search(problem)
+    if secret is None:
+        return ""
+    return f": put it into a file and name that: {secret[1] or secret[2]}-file"
 
 
 def _record(
@@ -300,13 +317,21 @@ def _cameras(file: _File, folder: Path) -> Iterator[CameraConfig]:
     if not file.camera:
         raise ConfigError("no [[camera]] in it")
     names: set[str] = set()
+    uids: dict[DeviceId, str] = {}
     for number, table in enumerate(file.camera):
         place = f"$.camera[{number}]"
         camera = _camera(table, folder, place)
         assert camera.name is not None
         if camera.name in names:
             raise ConfigError(f"a second camera named {camera.name!r} - at `{place}`")
+        if camera.deviceId in uids:
+            raise ConfigError(
+                f"{camera.deviceId} is {uids[camera.deviceId]!r} already"
+                f" - at `{place}.uid`"
+            )
         names.add(camera.name)
+        if camera.deviceId is not None:
+            uids[camera.deviceId] = camera.name
         yield camera
 
 
@@ -355,7 +380,9 @@ def parseAddress(text: str) -> str:
     try:
         return str(IPv4Address(text.strip()))
     except ValueError as e:
-        raise ConfigError(f"not an IPv4 address: {text!r}") from e
+        raise ConfigError(
+            f"not an IPv4 address such as {EXAMPLE_ADDRESS}: {text!r}"
+        ) from e
 
 
 def parseEndpoint(text: str) -> str:
@@ -372,6 +399,9 @@ def parseEndpoint(text: str) -> str:
     except Exception as e:  # each kind of endpoint has complaints of its own
         reason = f"{e}; such as {EXAMPLE_ENDPOINT!r}"
         raise ConfigError(f"not an endpoint: {text!r}: {reason}") from e
+    for number in _ENDPOINT_PORT.findall(text):
+        if not 0 <= int(number) <= 65535:
+            raise ConfigError(f"not an endpoint: {text!r}: a port is 0 to 65535")
     return text
 
 

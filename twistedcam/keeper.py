@@ -29,6 +29,9 @@ from .session.protocol import CameraSession
 #: dice may move it, so that cameras that lost power together come back apart.
 BACKOFF, MAX_BACKOFF, BACKOFF_JITTER = 1.0, 60.0, 0.25
 
+#: Seconds of searching in vain after which that is told.
+MISSED_AFTER = 15.0
+
 #: Seconds of being up after which the next failure counts as the first.
 STEADY = 30.0
 
@@ -65,12 +68,18 @@ class Keeper(Protocol):
     def _retry(self) -> None:
         """Waited long enough."""
 
+    def _unanswered(self) -> None:
+        """Searched for quite a while."""
+
 
 class Backstage(Protocol):
     """What the machine needs done."""
 
     def _search(self) -> Deferred[Found]:
         """Look for the camera."""
+
+    def _missing(self) -> None:
+        """It was not found so far."""
 
     def _sighted(self, found: Found) -> None:
         """It was found."""
@@ -123,10 +132,23 @@ class Core:
         return delay * self.dice.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER)
 
 
+@dataclass
+class Searching:
+    """
+    Looking for the camera.
+
+    @ivar patience: until nobody's answering is worth a word.
+    @ivar search: to be cancelled.
+    """
+
+    patience: IDelayedCall
+    search: Deferred[None]
+
+
 def _build() -> Callable[[Core], Keeper]:
     machine = TypeMachineBuilder(Keeper, Core)
 
-    def search(keeper: Keeper, core: Core) -> Deferred[None]:
+    def search(keeper: Keeper, core: Core) -> Searching:
         core.backstage._entered(CameraState.SEARCHING)
 
         def givenUp(failure: Failure) -> None:
@@ -134,7 +156,10 @@ def _build() -> Callable[[Core], Keeper]:
             if failure.trap(CancelledError, Disconnected) is Disconnected:
                 keeper._closed(Reason.NO_SEARCHER)
 
-        return core.backstage._search().addCallbacks(keeper._found, givenUp)
+        return Searching(
+            core.clock.callLater(MISSED_AFTER, keeper._unanswered),
+            core.backstage._search().addCallbacks(keeper._found, givenUp),
+        )
 
     def wait(keeper: Keeper, core: Core, reason: Reason) -> IDelayedCall:
         delay = core.nextDelay()
@@ -157,20 +182,28 @@ def _build() -> Callable[[Core], Keeper]:
     stopped.upon(Keeper.disconnect).loop().returns(None)
 
     @searching.upon(Keeper._found).to(connecting)
-    def open(
-        keeper: Keeper, core: Core, searching: Deferred[None], found: Found
-    ) -> None:
+    def open(keeper: Keeper, core: Core, searching: Searching, found: Found) -> None:
+        _cancel(searching.patience)
         core.backstage._sighted(found)
         core.backstage._entered(CameraState.CONNECTING)
         core.session = core.backstage._openSession(
             found, keeper._connected, keeper._closed
         )
 
-    searching.upon(Keeper._closed, nodata=True).to(waiting).returns(None)
+    @searching.upon(Keeper._unanswered).loop()
+    def miss(keeper: Keeper, core: Core, searching: Searching) -> None:
+        core.backstage._missing()
+
+    @searching.upon(Keeper._closed).to(waiting)
+    def abandoned(
+        keeper: Keeper, core: Core, searching: Searching, reason: Reason
+    ) -> None:
+        _cancel(searching.patience)
 
     @searching.upon(Keeper.disconnect).to(stopped)
-    def giveUp(keeper: Keeper, core: Core, searching: Deferred[None]) -> None:
-        searching.cancel()
+    def giveUp(keeper: Keeper, core: Core, searching: Searching) -> None:
+        _cancel(searching.patience)
+        searching.search.cancel()
         core.backstage._stopped()
 
     @connecting.upon(Keeper._connected).to(up)
@@ -203,6 +236,12 @@ def _build() -> Callable[[Core], Keeper]:
         core.backstage._stopped()
 
     return machine.build()
+
+
+def _cancel(timer: IDelayedCall) -> None:
+    """It may have fired."""
+    if timer.active():
+        timer.cancel()
 
 
 KeeperMachine = _build()

@@ -22,6 +22,7 @@ class Login:
         self._user = user
         self._password = password or ""
         self._rejected: str | None = None
+        self._told = False
         self._lockedUntil = float("-inf")
 
     def __repr__(self) -> str:
@@ -36,6 +37,12 @@ class Login:
     def retry(self) -> None:
         """The owner says that it is worth another try."""
         self._rejected = None
+        self._told = False
+
+    def isNews(self) -> bool:
+        """Is it the first time that somebody wants to tell that it is refused?"""
+        news, self._told = not self._told, True
+        return news
 
     def parameters(self) -> dict[str, str]:
         """

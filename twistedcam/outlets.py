@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
@@ -28,6 +28,10 @@ from .restream.web import WebConfig, WebService
 
 #: Any port that is free.
 ANY_ENDPOINT = "tcp:0:interface=127.0.0.1"
+
+
+#: Seconds until it is told where things are, at the latest.
+SOON = 5.0
 
 
 class _Server(Protocol):
@@ -55,6 +59,7 @@ class Outlet(Service):
     can still be recorded.  One whose place was chosen does not start.
 
     @ivar server: what serves, once it has started; L{None}: nothing does.
+    @ivar endpoint: where it does; empty: nowhere.
     """
 
     log = Logger()
@@ -66,16 +71,20 @@ class Outlet(Service):
         config: ServeConfig,
         usual: tuple[str, ...],
         make: Callable[[str], _Server],
+        due: Callable[[], Deferred[Any]] = lambda: succeed(None),
     ) -> None:
         """
         @param what: for the log.
         @param url: how it is reached, with C{scheme} and C{place} to be filled in.
         @param usual: endpoints to try when C{config} has none.
         @param make: makes the server for an endpoint.
+        @param due: called when it listens; fires, either way, when that is to be told.
         @raise ConfigError: it must not be started like this.
         """
         self.server: _Server | None = None
+        self.endpoint = ""
         self._tried = False
+        self._due = due
         self._what = what
         self._url = url
         self._chosen = config.endpoint is not None
@@ -96,9 +105,12 @@ class Outlet(Service):
             except CannotListenError as e:
                 reason = getattr(e.socketError, "strerror", None) or e.socketError
                 problem = f"cannot listen at {endpoint}: {reason}"
+            except (OSError, OverflowError, ValueError) as e:
+                problem = f"cannot listen at {endpoint}: {e}"
             else:
                 self.server = server
-                self._tell(endpoint)
+                self.endpoint = endpoint
+                self._due().addBoth(lambda _: self._tell())
                 return
         if self._chosen:
             raise ConfigError(problem)
@@ -117,10 +129,13 @@ class Outlet(Service):
         super().stopService()
         self._tried = False
         server, self.server = self.server, None
+        self.endpoint = ""
         return succeed(None) if server is None else server.stopService()
 
-    def _tell(self, endpoint: str) -> None:
-        assert self.server is not None
+    def _tell(self) -> None:
+        if self.server is None:
+            return  # ended before that
+        endpoint = self.endpoint
         secure = endpoint.startswith("ssl:")
         address: Any = self.server.address
         if address is None or not hasattr(address, "port"):
@@ -142,13 +157,21 @@ class Outlets:
     """
 
     def __init__(
-        self, reactor: DatagramReactor, fleet: Fleet, *, somewhere: bool = False
+        self,
+        reactor: DatagramReactor,
+        fleet: Fleet,
+        *,
+        somewhere: bool = False,
+        last: bool = False,
     ) -> None:
         """
         @param reactor: can listen, and has threads.
         @param somewhere: if the usual place is taken, another one will do.
+        @param last: where they are is told when all cameras are up, so that it is
+            not lost among other lines; but it is told soon.
         """
         self._reactor: Any = reactor
+        self._last = last
         self._fleet = fleet
         self._latencies = Latencies()
         self._broadcasts = Broadcasts(reactor, self._latencies.measure)
@@ -180,6 +203,7 @@ class Outlets:
                 config,
                 (WEB_ENDPOINT, *self._others),
                 make,
+                self._due,
             ),
         )
 
@@ -207,5 +231,12 @@ class Outlets:
                 config,
                 (RTSP_ENDPOINT, *self._others),
                 make,
+                self._due,
             ),
         )
+
+    def _due(self) -> Deferred[Any]:
+        if not self._last:
+            return succeed(None)
+        up = [camera.whenUp() for camera in self._fleet.cameras.values()]
+        return gatherResults(up, consumeErrors=True).addTimeout(SOON, self._reactor)

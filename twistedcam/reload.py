@@ -190,7 +190,9 @@ class Restarted(Generic[C, V]):
             return f"{self._name} {'started' if before is None else 'restarted'}"
         await self._stop()
         if self._tryToStart(before):
-            return f"{self._name} as before"
+            # Of a server it is good to know where.
+            endpoint = getattr(self.service, "endpoint", "")
+            return f"{self._name} as before{endpoint and f', at {endpoint}'}"
         await self._stop()
         return f"{self._name} stopped"
 
@@ -204,7 +206,13 @@ class Restarted(Generic[C, V]):
     def _tryToStart(self, section: V | None) -> bool:
         try:
             self._start(section)
-        except (CannotListenError, ConfigError, OSError) as e:
+        except (
+            CannotListenError,
+            ConfigError,
+            OSError,
+            OverflowError,
+            ValueError,
+        ) as e:
             self.log.error(
                 "{part} cannot be started: {problem}", part=self._name, problem=str(e)
             )

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .errors import LoginError, TwistedcamError
+from .errors import LoginError, NotConnected, SessionClosed, TwistedcamError
 from .media.assembly import FrameAssembler
 from .media.fanout import QUEUE_BYTES, QUEUE_FRAMES, Fanout, Viewer
 from .media.frame import Frame
@@ -188,10 +188,13 @@ class Stream(Joinable):
         cameraClock: CameraClock,
         ask: Callable[[], Deferred[Any]],
         end: Callable[[], Deferred[Any]],
+        refusalIsNews: Callable[[], bool] = lambda: True,
     ) -> None:
         """
         @param ask: asks the camera to begin; fails if it is not up.
         @param end: tells it to stop.
+        @param refusalIsNews: asked before the log is told that the login is refused:
+            that concerns all streams of a camera.
         """
         super().__init__()
         self.onWanted: Callable[[bool], None] = lambda wanted: None
@@ -203,6 +206,7 @@ class Stream(Joinable):
         self._name = name
         self._ask = ask
         self._end = end
+        self._refusalIsNews = refusalIsNews
         self._running = False
         self._up = False
         self._asking = False
@@ -221,6 +225,7 @@ class Stream(Joinable):
     def up(self) -> None:
         """The camera can be asked."""
         self._up = True
+        self.problem = ""  # of a session that is over
         if self._running:
             self._request()
 
@@ -285,13 +290,19 @@ class Stream(Joinable):
         return result
 
     def _failed(self, failure: Failure) -> None:
-        """It is asked again when it stays quiet."""
+        """It is asked again when it stays quiet, or after the reconnect."""
         failure.trap(TwistedcamError)
+        if failure.check(NotConnected, SessionClosed):
+            return  # whoever knows why the session ends tells it
         self.problem = problem = failure.getErrorMessage()
-        # A refused login is told once, however it is worded the next time.
-        kind = LoginError.__name__ if failure.check(LoginError) else problem
-        if kind != self._told:
-            self._told = kind
+        if failure.check(LoginError):
+            # It is told once, however it is worded the next time.
+            news = self._told != LoginError.__name__ and self._refusalIsNews()
+            self._told = LoginError.__name__
+        else:
+            news = self._told != problem
+            self._told = problem
+        if news:
             self.log.warn(
                 "{name}: no stream: {problem}", name=self._name, problem=problem
             )

@@ -24,6 +24,7 @@ from .discovery import Discovery
 from .errors import ConfigError
 from .fleet import Fleet
 from .hangup import Hangup
+from .limits import allowFiles
 from .outlets import Outlets
 from .reactors import DatagramReactor
 from .readiness import Notifier, Readiness
@@ -171,6 +172,7 @@ class CamClient(MultiService):
 
     def privilegedStartService(self) -> None:
         """Open the ports that others connect to."""
+        allowFiles()
         try:
             super().privilegedStartService()
         except ConfigError as e:
@@ -233,7 +235,7 @@ def makeService(options: Options, reactor: DatagramReactor | None = None) -> ISe
     service = CamClient()
     config = options.configuration
     if options["demo"]:
-        serve = partial(makeOutlets, reactor, config, somewhere=True)
+        serve = partial(makeOutlets, reactor, config, demo=True)
         Demo(reactor, options.trace, serve).setServiceParent(service)
     else:
         discovery = options.makeDiscovery(reactor)
@@ -263,14 +265,15 @@ def makeService(options: Options, reactor: DatagramReactor | None = None) -> ISe
 
 
 def makeOutlets(
-    reactor: DatagramReactor, config: Config, fleet: Fleet, *, somewhere: bool = False
+    reactor: DatagramReactor, config: Config, fleet: Fleet, *, demo: bool = False
 ) -> list[IService]:
     """
     Make what serves the fleet's cameras.
 
-    @param somewhere: if the usual place is taken, another one will do.
+    @param demo: if the usual place is taken, another one will do; and where they are
+        is what people look for.
     """
-    outlets = Outlets(reactor, fleet, somewhere=somewhere)
+    outlets = Outlets(reactor, fleet, somewhere=demo, last=demo)
     return [
         make(section)
         for make, section in ((outlets.web, config.web), (outlets.rtsp, config.rtsp))

@@ -59,9 +59,13 @@ class Record(Ask):
     ]
 
     def postOptions(self) -> None:
-        """It has to be said when to stop."""
+        """It has to be said when to stop; and people take the folder for a file."""
         if (self["for"] is None) == (not self["until-stopped"]):
             raise usage.UsageError("--for SECONDS or --until-stopped?")
+        if self["output"].lower().endswith(".mp4"):
+            raise usage.UsageError(
+                f"--output is a folder, not a file: {self['output']!r}"
+            )
         super().postOptions()
 
     async def ask(self, reactor: DatagramReactor, camera: Camera) -> None:

@@ -279,10 +279,10 @@ class Sender:
         self._fill(now)
 
     def expire(self, now: float) -> None:
-        """Send again what is due, or give up."""
+        """Send again what is due.  If something is given up, all will have to L{fail}."""
         for index, packet in list(self._onTheWay.items()):
             if now >= packet.givenUpAt:
-                self.fail()
+                self.broken = True
                 return
             if now >= packet.due:
                 packet.delay *= 2

@@ -117,7 +117,11 @@ class Channels:
         now = self._clock.seconds()
         for sender in self.senders:
             sender.expire(now)
-        if any(sender.broken for sender in self.senders):
-            self._undelivered()
-        else:
+        broken = [sender for sender in self.senders if sender.broken]
+        if not broken:
             self._schedule()
+            return
+        # First the reason, then those who will ask for it.
+        self._undelivered()
+        for sender in broken:
+            sender.fail()

@@ -44,6 +44,10 @@ UNANSWERED = 7
 #: ... before, this many seconds after the last one, the camera counts as gone.
 ANSWER_WAIT = 0.5
 
+#: Seconds without any sign of life after which what was not delivered has nobody to
+#: be delivered to: somewhat less than a message is tried for.
+GONE_AFTER = 4.0
+
 #: CLOSE may get lost: how often we say it, and seconds in between.
 CLOSES, CLOSE_AGAIN = 3, 0.050
 #: Seconds to wait for an answer to the last one, so that it meets an open port.
@@ -107,7 +111,7 @@ class Session(Protocol):
         """The camera's machine says that nobody listens on the session's port."""
 
     def undelivered(self) -> None:
-        """The camera did not acknowledge what we sent, though it is alive."""
+        """The camera did not acknowledge what we sent."""
 
     def noPort(self) -> None:
         """We could not open a port of our own."""
@@ -381,7 +385,8 @@ def _build() -> Callable[[Core], Session]:
     def deaf(session: Session, core: Core, watching: Watching) -> None:
         watching.timer.cancel()
         core.wire.send(Close())
-        core.wire.ended(Reason.UNDELIVERED)
+        quiet = core.clock.seconds() - core.wire.lastHeard
+        core.wire.ended(Reason.SILENT if quiet >= GONE_AFTER else Reason.UNDELIVERED)
 
     @connected.upon(Session.stop).to(closing)
     def sayGoodbye(session: Session, core: Core, watching: Watching) -> None:

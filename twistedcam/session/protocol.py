@@ -214,7 +214,7 @@ class CameraSession(DatagramProtocol):
             return SessionClosed(self.reason.value)
         if self.state is not State.CONNECTED:
             return NotConnected(f"{self._name} is {self.state.value}")
-        return NotDelivered(f"{self._name} takes no more")
+        return NotDelivered("the camera takes no more commands")
 
     @property
     def localPort(self) -> int | None:

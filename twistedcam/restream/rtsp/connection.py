@@ -28,6 +28,7 @@ from .auth import Gate, Verdict
 from .message import Headers, Interleaved, ProtocolError, Reader, Request, Response
 from .methods import Methods, Peer
 from .session import World
+from .sparing import Sparing
 from .target import Target, parseTarget
 
 #: Requests that wait for the answer to the one before; players wait for it.
@@ -38,6 +39,9 @@ IDLE = 60.0
 
 #: Seconds from the first byte of a request to the last.
 PATIENCE = 10.0
+
+#: Seconds in which somebody may take nothing of what is sent to him.
+DEAF = 300.0
 
 #: Seconds that what is left to be sent may take when we hang up.
 LINGER = 2.0
@@ -54,6 +58,7 @@ class Shared:
     What all connections share.
 
     @ivar cameras: by name.
+    @ivar wrongLogins: by address, when the log has to tell of them.
     @ivar mayBegin: is there room for one more session?
     """
 
@@ -61,6 +66,7 @@ class Shared:
     cameras: Mapping[str, Camera]
     access: Access
     slowdown: Slowdown
+    wrongLogins: Sparing
     mayBegin: Callable[[], bool]
 
 
@@ -97,9 +103,11 @@ class Connection(Protocol):
         self._full = False
         self._over = False
         self._address = _LOOPBACK
-        # How long it may be silent, until a request is complete, until it is gone.
+        # How long it may be silent, until a request is complete, until something is
+        # taken, until it is gone.
         self._idle: IDelayedCall | None = None
         self._half: IDelayedCall | None = None
+        self._deaf: IDelayedCall | None = None
         self._linger: IDelayedCall | None = None
 
     # What Twisted tells.
@@ -149,23 +157,28 @@ class Connection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is over."""
         self._over = True
-        for timer in (self._idle, self._half, self._linger):
+        for timer in (self._idle, self._half, self._deaf, self._linger):
             if timer is not None and timer.active():
                 timer.cancel()
         if self._answering is not None:
             self._answering.cancel()
-        self.methods.end("the connection is lost", goodbye=False)
+        self._end("the connection is lost", goodbye=False)
         self.methods.freed().addBoth(lambda _: self._gone(self))
 
     def pauseProducing(self) -> None:
         """He is slow: packets and answers have to wait."""
         self._full = True
+        if self._deaf is None:
+            self._deaf = self._clock.callLater(DEAF, self._isDeaf)
         if self.methods.session is not None and not self.methods.session.byUdp:
             self.methods.session.pause()
 
     def resumeProducing(self) -> None:
         """There is room again."""
         self._full = False
+        if self._deaf is not None and self._deaf.active():
+            self._deaf.cancel()
+        self._deaf = None
         if self.methods.session is not None and not self.methods.session.byUdp:
             self.methods.session.resume()
         self._next()
@@ -184,10 +197,17 @@ class Connection(Protocol):
         if self._over:
             return
         self._over = True
-        self.methods.end(reason)
+        self._end(reason)
         cast(IConsumer, self.transport).unregisterProducer()
         self.transport.loseConnection()
         self._linger = self._clock.callLater(LINGER, self.transport.abortConnection)
+
+    def _end(self, reason: str, goodbye: bool = True) -> None:
+        """End the session; no bug in there may keep the connection."""
+        try:
+            self.methods.end(reason, goodbye)
+        except Exception:
+            self.log.failure("RTSP: the end of a session")
 
     # Requests.
 
@@ -204,6 +224,9 @@ class Connection(Protocol):
     def _isSlow(self) -> None:
         self._half = None
         self.hangUp("a request was not complete in time")
+
+    def _isDeaf(self) -> None:
+        self.hangUp(f"it has taken nothing for {DEAF:.0f} s")
 
     def _isIdle(self) -> None:
         session = self.methods.session
@@ -264,7 +287,7 @@ class Connection(Protocol):
         if verdict is Verdict.RIGHT:
             return None
         if verdict is Verdict.WRONG:
-            self.log.info("{address}: a wrong login by RTSP", address=self._address)
+            self._tellWrong()
             late: Deferred[None] = Deferred()
             timer = self._clock.callLater(
                 slowdown.wrong(self._address), late.callback, None
@@ -276,6 +299,13 @@ class Connection(Protocol):
                     timer.cancel()
         challenges = self._gate.challenges(verdict is Verdict.STALE)
         return Response(401, tuple(("WWW-Authenticate", each) for each in challenges))
+
+    def _tellWrong(self) -> None:
+        more = self._shared.wrongLogins.due(self._address)
+        if more is not None:
+            self.log.warn(
+                "wrong login from {address}{more}", address=self._address, more=more
+            )
 
     def _say(self, request: Request, response: Response) -> None:
         if self._over:

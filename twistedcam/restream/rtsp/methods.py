@@ -210,7 +210,7 @@ class Methods:
     async def _teardown(self, request: Request, target: Target) -> Response:
         self._own(request, target)
         response = self._ok()
-        self.end("he has left")
+        self.end("it has left")
         return response
 
     async def _parameter(self, request: Request, target: Target) -> Response:
@@ -267,7 +267,6 @@ class Methods:
                 self._peer.address,
                 route.ports,
                 lambda packet: session.heard(track, packet),
-                session.refused,
             )
         except NoWay as problem:
             raise Refused(461, str(problem)) from problem

@@ -13,16 +13,20 @@ from ...fleet import Fleet
 from ...reactors import DatagramReactor
 from ..access import Access, Slowdown
 from ..broadcast import Broadcasts
-from .connection import Connection, Shared
+from .connection import LINGER, Connection, Shared
 from .session import World
+from .sparing import Sparing
 from .tracks import SoundTracks
 
 #: Connections at a time: for each of them a program has to keep a file open, and many
-#: may have 1024 of these.
-MAX_CONNECTIONS = 1000
+#: may have 1024 of these, which the web server, cameras and recordings want, too.
+MAX_CONNECTIONS = 300
 
 #: Sessions at a time: one by UDP, with three tracks, has six ports.
-MAX_SESSIONS = 200
+MAX_SESSIONS = 100
+
+#: Seconds that all may take to go; each is made to after L{LINGER}.
+FAREWELL = 1.5 * LINGER
 
 
 class RtspServer(Factory):
@@ -50,11 +54,14 @@ class RtspServer(Factory):
         """
         self.connections: set[Connection] = set()
         self._fleet = fleet
+        self._clock = reactor
+        self._tooMany = Sparing(reactor)
         self._shared = Shared(
             World(reactor, broadcasts, SoundTracks()),
             fleet.cameras,
             access,
             Slowdown(reactor) if slowdown is None else slowdown,
+            Sparing(reactor),
             lambda: self.sessions < MAX_SESSIONS,
         )
         self._empty: list[Deferred[None]] = []
@@ -67,7 +74,11 @@ class RtspServer(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Somebody comes."""
         if len(self.connections) >= MAX_CONNECTIONS:
-            self.log.warn("{address}: too many connections", address=addr)
+            more = self._tooMany.due("")
+            if more is not None:
+                self.log.warn(
+                    "{address}: too many connections{more}", address=addr, more=more
+                )
             return None
         return Connection(self._shared, self.connections.add, self._gone)
 
@@ -81,13 +92,28 @@ class RtspServer(Factory):
                 connection.hangUp("the camera was removed")
 
     def hangUp(self) -> Deferred[None]:
-        """End all connections; fires when they are gone."""
+        """End all connections; fires when they are gone, or given up."""
         for connection in list(self.connections):
             connection.hangUp("the service stops")
         gone: Deferred[None] = Deferred()
         self._empty.append(gone)
+        farewell = self._clock.callLater(FAREWELL, self._giveUp)
+
+        def cancel(result: None) -> None:
+            if farewell.active():
+                farewell.cancel()
+
+        gone.addCallback(cancel)
         self._tellEmpty()
         return gone
+
+    def _giveUp(self) -> None:
+        """Nothing that does not end may keep the service from it."""
+        self.log.warn("{count} connections do not end", count=len(self.connections))
+        for connection in list(self.connections):
+            connection.transport.abortConnection()
+        self.connections.clear()
+        self._tellEmpty()
 
     def _gone(self, connection: Connection) -> None:
         self.connections.discard(connection)

@@ -87,7 +87,8 @@ class RtspService(ListeningService):
         """
         Close the port, and end all that goes on.
 
-        @return: fires when nobody is connected any more.
+        @return: fires when nobody is connected any more; that takes some seconds at
+            most.
         """
         super().stopService()
         self._unsubscribe()

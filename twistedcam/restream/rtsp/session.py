@@ -35,9 +35,6 @@ TIMEOUT, GRACE = 60, 10
 #: Seconds from one of our reports to the next.
 REPORT_EVERY = 5.0
 
-#: A viewer whose computer has refused so many packets is gone.
-REFUSALS = 5
-
 _TRACKS: dict[Codec, Track] = {
     Codec.H264: "video",
     Codec.H265: "video",
@@ -133,7 +130,6 @@ class Session:
         self._since: float | None = None
         self._silence: IDelayedCall | None = None
         self._reports: IDelayedCall | None = None
-        self._refusals = 0
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -155,6 +151,7 @@ class Session:
         before = self._lanes.get(track)
         self._lanes[track] = _Lane(Sender(CLOCK_RATES[_CODECS[track]]), carrier)
         self.byUdp = byUdp
+        self._unwatch()
         self.touch()
         return gatherResults([before.carrier.close()] if before else []).addCallback(
             lambda _: None
@@ -234,12 +231,6 @@ class Session:
             self._lanes[track].sender.heard(found)
             self.touch()
 
-    def refused(self) -> None:
-        """The viewer's computer has refused a packet."""
-        self._refusals += 1
-        if self._refusals == REFUSALS:
-            self.fail("nobody takes the packets any more")
-
     # What the connection tells.
 
     def pause(self) -> None:
@@ -275,9 +266,7 @@ class Session:
         if goodbye and self.playing:
             self._sayGoodbye()
         self.rest()
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
+        self._unwatch()
         if self._since is not None:
             self._tell(reason)
         closed = [lane.carrier.close() for lane in self._lanes.values()]
@@ -369,6 +358,12 @@ class Session:
             if lane.sender.packets:
                 lane.carrier.report(lane.sender.goodbye(self._now, self.id))
 
+    def _unwatch(self) -> None:
+        """His silence means nothing."""
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+
     def _silent(self) -> None:
         self._silence = None
-        self.fail(f"nothing heard of him for {TIMEOUT + GRACE} s")
+        self.fail(f"nothing heard of it for {TIMEOUT + GRACE} s")

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from .message import parameters
 
+#: Players have no other ports; those below belong to servers.
+_FIRST_PORT, _LAST_PORT = 1024, 65535
+
 #: Ways that a client may offer; more are not even looked at.
 _MAX_OFFERS = 8
 
@@ -63,7 +66,7 @@ def _route(offer: str, taken: Collection[int]) -> Route | None:
             return None
         return Interleave(channels)
     if protocol in ("rtp/avp", "rtp/avp/udp"):
-        ports = _pair(options.get("client_port", ""), 1, 65535)
+        ports = _pair(options.get("client_port", ""), _FIRST_PORT, _LAST_PORT)
         return None if ports is None else Unicast(ports)
     return None
 

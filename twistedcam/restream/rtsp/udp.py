@@ -1,5 +1,8 @@
 """
 Packets by UDP.
+
+The sockets are not connected: on those that are, the peer's refusals come as errors,
+and a reactor closes what has one.  Whoever has gone is found out by his silence.
 """
 
 from __future__ import annotations
@@ -9,9 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 from twisted.internet.address import IPv4Address as UDPAddress
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.error import CannotListenError, MessageLengthError
-from twisted.internet.interfaces import IDelayedCall, IUDPTransport
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 
 from ...errors import TwistedcamError
@@ -29,7 +32,7 @@ _MAX_REPORT = 2048
 
 
 class NoWay(TwistedcamError):
-    """There are no ports left, or there is no way to the peer."""
+    """There are no ports left."""
 
 
 class Pacer:
@@ -53,14 +56,20 @@ class Pacer:
         self._clock = clock
         self._pause = pause
         self._resume = resume
-        self._queue: deque[tuple[IUDPTransport, bytes]] = deque()
+        self._queue: deque[tuple[Callable[[bytes], object], bytes]] = deque()
         self._left = AT_ONCE
         self._since = float("-inf")
         self._timer: IDelayedCall | None = None
 
-    def send(self, port: IUDPTransport, datagrams: Iterable[bytes]) -> None:
-        """Send, now or soon."""
-        self._queue.extend((port, datagram) for datagram in datagrams)
+    def send(
+        self, write: Callable[[bytes], object], datagrams: Iterable[bytes]
+    ) -> None:
+        """
+        Send, now or soon.
+
+        @param write: sends one.
+        """
+        self._queue.extend((write, datagram) for datagram in datagrams)
         if self._timer is not None:
             return
         now = self._clock.seconds()
@@ -86,9 +95,9 @@ class Pacer:
         """Send; is something left?"""
         while self._queue and self._left:
             self._left -= 1
-            port, datagram = self._queue.popleft()
+            write, datagram = self._queue.popleft()
             try:
-                port.write(datagram, None)
+                write(datagram)
             except (OSError, MessageLengthError):
                 self.unsent += 1  # the network is away, or full; the next may do
         if not self._queue:
@@ -113,28 +122,21 @@ class ByUdp:
         peer: str,
         ports: tuple[int, int],
         heard: Callable[[bytes], object],
-        refused: Callable[[], object],
     ) -> None:
         """
         @param local: the address to send from.
         @param peer: the address to send to.
         @param ports: the peer's, for packets and for reports.
         @param heard: gets the peer's reports.
-        @param refused: called when the peer's computer says that nobody is there who
-            would take packets.
-        @raise NoWay: there are no such ports, or no way to the peer.
+        @raise NoWay: there are no such ports.
         """
         self._pacer = pacer
-        # Many receivers have no ears for reports.
         first, self._packets, self._reports = _neighbours(
-            reactor, local, (lambda datagram: None, refused), (heard, lambda: None)
+            reactor,
+            local,
+            ((peer, ports[0]), lambda datagram: None),
+            ((peer, ports[1]), heard),
         )
-        try:
-            self._packets.transport.connect(peer, ports[0])
-            self._reports.transport.connect(peer, ports[1])
-        except (OSError, ValueError) as problem:
-            self.close()
-            raise NoWay(f"no way to {peer}") from problem
         self.header = (
             f"RTP/AVP;unicast;client_port={ports[0]}-{ports[1]}"
             f";server_port={first}-{first + 1}"
@@ -142,55 +144,70 @@ class ByUdp:
 
     def carry(self, packets: Iterable[bytes]) -> None:
         """Send packets."""
-        self._pacer.send(self._packets.transport, packets)
+        self._pacer.send(self._packets.write, packets)
 
     def report(self, packet: bytes) -> None:
         """Send a report."""
-        self._pacer.send(self._reports.transport, (packet,))
+        self._pacer.send(self._reports.write, (packet,))
 
     def close(self) -> Deferred[None]:
         """Close the ports; fires when that is done."""
-        self._packets.deaf = self._reports.deaf = True
-        closed = [
-            maybeDeferred(port.transport.stopListening)
-            for port in (self._packets, self._reports)
-        ]
+        closed = [self._packets.close(), self._reports.close()]
         return gatherResults(closed).addCallback(lambda _: None)
+
+
+_Address = tuple[str, int]
 
 
 class _Port(DatagramProtocol):
     """
-    One port.
-
-    @ivar deaf: whatever comes, nobody wants to know any more.
+    One port, which has to do with one address only.
     """
 
     noisy = False
-    transport: IUDPTransport
+    # Of the port when it is open; it may close by itself.
+    transport: IUDPTransport | None
 
-    def __init__(
-        self, heard: Callable[[bytes], object], refused: Callable[[], object]
-    ) -> None:
-        self.deaf = False
+    def __init__(self, peer: _Address, heard: Callable[[bytes], object]) -> None:
+        self._peer = peer
         self._heard = heard
-        self._refused = refused
+        self._deaf = False
+        self._port: IListeningPort | None = None
 
-    def datagramReceived(self, datagram: bytes, addr: object) -> None:
-        """The port is connected: it is the peer's."""
-        if not self.deaf:
+    def open(self, reactor: DatagramReactor, number: int, local: str) -> int:
+        """
+        Open it.
+
+        @param number: which one is wanted; 0: any.
+        @return: which one it is.
+        @raise CannotListenError: it is not free.
+        """
+        self._port = reactor.listenUDP(number, self, local, _MAX_REPORT)
+        return cast(UDPAddress, self._port.getHost()).port
+
+    def write(self, datagram: bytes) -> None:
+        """Send, if there is a way."""
+        if self.transport is None:
+            raise OSError("the port is closed")
+        self.transport.write(datagram, self._peer)
+
+    def datagramReceived(self, datagram: bytes, addr: _Address) -> None:
+        """What others say is none of our business."""
+        if addr == self._peer and not self._deaf:
             self._heard(datagram)
 
-    def connectionRefused(self) -> None:
-        """The peer's computer says so."""
-        if not self.deaf:
-            self._refused()
+    def close(self) -> Deferred[None]:
+        """Hear nothing any more, and close it; fires when that is done."""
+        self._deaf = True
+        closing = None if self._port is None else self._port.stopListening()
+        return succeed(None) if closing is None else closing
 
 
-_Ears = tuple[Callable[[bytes], object], Callable[[], object]]
+_Ear = tuple[_Address, Callable[[bytes], object]]
 
 
 def _neighbours(
-    reactor: DatagramReactor, local: str, low: _Ears, high: _Ears
+    reactor: DatagramReactor, local: str, low: _Ear, high: _Ear
 ) -> tuple[int, _Port, _Port]:
     """
     Open two ports.
@@ -202,20 +219,19 @@ def _neighbours(
     for _ in range(_ATTEMPTS):
         first, second = _Port(*low), _Port(*high)
         try:
-            port = reactor.listenUDP(wanted, first, local, _MAX_REPORT)
+            number = first.open(reactor, wanted, local)
         except CannotListenError:
             wanted = 0
             continue
-        number = cast(UDPAddress, port.getHost()).port
         if number % 2:
             # The next one is even, and may be free.
             wanted = (number + 1) % 65536
         else:
             wanted = 0
             try:
-                reactor.listenUDP(number + 1, second, local, _MAX_REPORT)
+                second.open(reactor, number + 1, local)
                 return number, first, second
             except CannotListenError:
                 pass
-        port.stopListening()
+        first.close()
     raise NoWay("no two UDP ports are free")
