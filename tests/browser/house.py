@@ -55,7 +55,7 @@ class House:
     def __init__(self, specs: tuple[Spec, ...], port: int = 0, token: str = "") -> None:
         """
         @param port: where the server shall listen; 0: somewhere.
-        @param token: what visitors have to know.
+        @param token: what visitors have to know; their password, too.
         """
         self.specs = specs
         self._token = token
@@ -172,7 +172,7 @@ def _main() -> None:
         build(*spec)
     config = WebConfig(
         endpoint=f"tcp:{port}:interface={LOOPBACK}",
-        access=Access(token=token or None),
+        access=Access(password=token or None, token=token or None),
     )
     server = WebService(clock, fleet, config, Broadcasts(clock))
 

@@ -17,6 +17,9 @@ from tests.browser.tiles import AGE, checkAdvances, state
 #: What is beneath it comes next.
 VIDEO = "#largeStage .screen > video:last-child"
 
+#: Stands for what is not known.
+DASH = "\N{EN DASH}"
+
 
 def act(world: World) -> ActionChains:
     """A new one each time: they repeat all that they have done."""
@@ -233,11 +236,15 @@ def setsPicture(world: World) -> None:
         "darker by two",
     )
     check(all(post.path == "garden/image" for post in page.posted()), "it turns")
+    message = page.one("#largeMessage")
+    within(3, lambda: message.text == f"Brightness {before - 2}.", "it is told")
     flip = page.one("#imageForm [name=flip]")
     flip.send_keys("mirr")
     within(
         3, lambda: world.house.ask("settings", "garden")["flip"] == 2, "it is mirrored"
     )
+    within(3, lambda: message.text == "Turned: mirrored.", "that is told instead")
+    within(4, lambda: message.text == "", "for a moment")
 
 
 def savesSnapshot(world: World) -> str:
@@ -254,6 +261,13 @@ def savesSnapshot(world: World) -> str:
     return file.name
 
 
+def facts(world: World) -> dict[str, str]:
+    """What is told of the reception."""
+    rows = world.page.all("#largeFacts > div")
+    pairs = (row.text.split("\n") for row in rows)
+    return {name: value for name, value in pairs}
+
+
 def showsSubQuality(world: World) -> str:
     """The low quality is another stream, and the high one comes back."""
     world.openLarge()
@@ -265,25 +279,23 @@ def showsSubQuality(world: World) -> str:
     took = time.monotonic() - start
     checkAdvances(world, VIDEO)
     check(low.get_attribute("aria-pressed") == "true", "the button says so")
+    resolution = "320 \N{MULTIPLICATION SIGN} 180"
+    within(5, lambda: facts(world)["Resolution"] == resolution, "the facts, too")
+    within(5, lambda: facts(world)["Frames a second"] != DASH, "all of them")
     world.page.one("[data-quality=main]").click()
     within(10, lambda: state(world, VIDEO)["width"] == 640, "high again")
+    check(facts(world)["Resolution"].startswith("640"), "and its facts")
     return f"after {1000 * took:.0f} ms"
 
 
 def tellsFacts(world: World) -> str:
     """It tells how the camera is received."""
     world.openLarge()
-
-    def facts() -> dict[str, str]:
-        rows = world.page.all("#largeFacts > div")
-        pairs = (row.text.split("\n") for row in rows)
-        return {name: value for name, value in pairs}
-
-    within(8, lambda: facts()["Frames a second"].startswith("1"), "frames")
-    told = facts()
+    within(8, lambda: facts(world)["Frames a second"].startswith("1"), "frames")
+    told = facts(world)
     check(told["Video"] == "H.264", str(told))
     check(told["Resolution"] == "640 \N{MULTIPLICATION SIGN} 360", str(told))
     check(told["Bit rate"].endswith("kbit/s"), str(told))
-    check(told["State since"].startswith("Up, "), str(told))
+    check(told["State since"].startswith("Connected, "), str(told))
     check(told["Last error"] == "none", str(told))
     return ", ".join(f"{name} {value}" for name, value in told.items())

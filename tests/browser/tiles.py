@@ -283,6 +283,7 @@ def explainsEmptiness(world: World) -> None:
     empty = world.page.one("#emptyFleet")
     within(5, empty.is_displayed, "it says so")
     check("twistedcam discover" in empty.text, empty.text)
+    check("twistd -n --pidfile= camclient" in empty.text, empty.text)
     world.house.ask("add", "late", "Late", {}, False)
     world.whenLive("late")
     check(not empty.is_displayed(), "it says so no more")

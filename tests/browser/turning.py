@@ -24,6 +24,15 @@ def _touch(world: World, kind: str, *points: tuple[float, float]) -> None:
     )
 
 
+def _pressed(world: World) -> list[str]:
+    """The directions whose buttons are marked."""
+    found: list[str] = world.page.run(
+        "return [...document.querySelectorAll('#movePad .pressed')]"
+        ".map((button) => button.dataset.direction)"
+    )
+    return found
+
+
 def _checkTurns(
     world: World,
     begin: Callable[[], Any],
@@ -40,6 +49,7 @@ def _checkTurns(
         lambda: sign * (world.house.motors("garden")[axis] - before) > 5,
         f"{axis} goes the right way",
     )
+    pressed = _pressed(world)
     end()
     start = time.monotonic()
     within(3, lambda: isStill(world), "it stops")
@@ -53,6 +63,8 @@ def _checkTurns(
         len(directions) == 2 and directions[1] == "stop",
         f"commands: {directions}",
     )
+    check(pressed == directions[:1], f"marked: {pressed}")
+    within(1, lambda: not _pressed(world), "no button is marked any more")
     return f"{directions}, still {1000 * (took - 0.25):.0f} ms after it was let go"
 
 
@@ -89,7 +101,13 @@ def turnsByButton(world: World) -> str:
         "pan",
         -1,
     )
+    # Home at once after something else is not forgotten.
+    act(world).click_and_hold(button).perform()
+    within(3, lambda: _pressed(world) == ["left"], "it is marked")
+    act(world).release().perform()
     lookAhead(world)
+    told += f", {world.page.one('#largeMessage').text!r}"
+    check("to the middle" in told, told)
     return told
 
 
@@ -165,6 +183,8 @@ def turnsByKeyOnButton(world: World) -> None:
         lambda: world.house.motors("garden")["tilt"] == before + 5,
         "one step",
     )
+    message = world.page.one("#largeMessage")
+    within(3, lambda: message.text == "One step: up.", "it is told")
     lookAhead(world)
 
 

@@ -52,7 +52,8 @@ export async function request(url, options = {}) {
 
 /**
  * Does the server answer, and want a login?  Asked without one: then no browser shows
- * its own question for a password, and waits for the answer.
+ * its own question for a password, and waits for the answer.  The server spares scripts
+ * that question, but in plain HTTP from another machine browsers do not tell it who asks.
  */
 export async function wantsLogin() {
   const options = { cache: "no-store", credentials: "omit" };
@@ -83,8 +84,8 @@ export function explain(error) {
 }
 
 /**
- * The server has forgotten this browser, which happens when it restarts.  Loading the
- * page logs in again, if its address or the browser knows how.
+ * The server has forgotten this browser, which happens when it restarts.  When the page
+ * is loaded again, the browser knows the password, or asks for it.
  */
 export function signedOut() {
   try {

@@ -9,6 +9,8 @@ import { Tile } from "./tile.js";
 import { write } from "./view.js";
 import { alarmWord, fleetSentence, stateSentence } from "./words.js";
 
+forgetToken();
+
 const grid = document.getElementById("cameraGrid");
 const banner = document.getElementById("serverBanner");
 const cameras = new Map();
@@ -48,6 +50,14 @@ function leavePage(isLeaving) {
   isLeft = isLeaving;
   large.sleepOrWake(isLeaving);
   playAll();
+}
+
+/** A token that stands in the address must not get into links, or the history. */
+function forgetToken() {
+  const address = new URL(location.href);
+  if (!address.searchParams.has("token")) return;
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address);
 }
 
 // What the server tells.

@@ -2,21 +2,22 @@
  * How a camera is received, as a list of names and values.
  */
 
-import { bitRate, codecName, duration } from "./words.js";
+import { bitRate, codecName, duration, statePhrase } from "./words.js";
 import { write } from "./view.js";
 
+/** Each gets the camera, and the stream of it that is shown. */
 const FACTS = [
-  ["Frames a second", (camera) => (camera.fps ? camera.fps.toFixed(1) : "–")],
-  ["Bit rate", (camera) => bitRate(camera.bitRate)],
-  ["Video", (camera) => codecName(camera.codec) ?? "–"],
-  ["Resolution", (camera) => (camera.width ? `${camera.width} × ${camera.height}` : "–")],
+  ["Frames a second", (_, { fps }) => (fps ? fps.toFixed(1) : "–")],
+  ["Bit rate", (_, stream) => bitRate(stream.bitRate)],
+  ["Video", (_, { codec }) => codecName(codec) ?? "–"],
+  ["Resolution", (_, { width, height }) => (width ? `${width} × ${height}` : "–")],
   ["Lost packets", (camera) => String(camera.lost)],
   ["Damaged frames", (camera) => String(camera.damaged)],
   ["Viewers", (camera) => String(camera.viewers)],
   ["Reconnects", (camera) => String(camera.reconnects)],
   [
     "State since",
-    (camera) => `${camera.state}, ${duration(Date.now() / 1000 - camera.since)}`,
+    (camera) => `${statePhrase(camera)}, ${duration(Date.now() / 1000 - camera.since)}`,
   ],
   ["Address", (camera) => camera.address ?? "–"],
   ["UID", (camera) => camera.uid ?? "–"],
@@ -36,7 +37,11 @@ export class Facts {
     });
   }
 
-  show(camera) {
-    for (const [value, text] of this.rows) write(value, text(camera));
+  /**
+   * @param quality "main" or "sub": the stream that is shown.
+   */
+  show(camera, quality) {
+    const stream = quality === "sub" ? (camera.sub ?? {}) : camera;
+    for (const [value, text] of this.rows) write(value, text(camera, stream));
   }
 }

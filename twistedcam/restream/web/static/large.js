@@ -9,8 +9,9 @@ import { Presets } from "./presets.js";
 import { Mover, connectControls } from "./ptz.js";
 import { View, write } from "./view.js";
 
-/** Milliseconds that a message stays. */
+/** Milliseconds that a message stays, and one that something was done. */
 const MESSAGE = 8_000;
+const DONE = 3_000;
 
 /** Milliseconds after which one is told that another quality has not come. */
 const DOUBT = 6_000;
@@ -43,8 +44,9 @@ export class Large {
     this.facts = new Facts(byId("largeFacts"));
     const name = () => this.camera?.name ?? null;
     const say = (text) => this.say(text);
-    this.mover = new Mover(name, say);
-    this.settings = new PictureSettings(name, say);
+    const done = (text) => this.say(text, DONE);
+    this.mover = new Mover(name, say, done);
+    this.settings = new PictureSettings(name, say, done);
     this.presets = new Presets((what, body, done) => this.tell(what, body, done));
     connectControls({
       mover: this.mover,
@@ -136,13 +138,17 @@ export class Large {
   update(camera) {
     this.camera = camera;
     write(this.title, camera.title);
-    this.facts.show(camera);
     this.view.update(camera);
+    this.showFacts();
   }
 
   second() {
     this.view?.second();
-    if (this.camera !== null) this.facts.show(this.camera);
+    if (this.isOpen) this.showFacts();
+  }
+
+  showFacts() {
+    this.facts.show(this.camera, this.view.player.wish.quality);
   }
 
   /** Nobody sees a page that is hidden; somebody may listen to it. */
@@ -184,6 +190,7 @@ export class Large {
     const { player } = this.view;
     if (quality === player.wish.quality) return;
     player.set({ quality });
+    this.showFacts();
     clearTimeout(this.doubting);
     this.doubting = setTimeout(() => {
       if (player === this.view?.player && player.isWaiting) this.say(LATE);
@@ -206,7 +213,7 @@ export class Large {
       saved.download = fileName(response) ?? `${this.camera?.name ?? "camera"}.jpg`;
       saved.click();
       setTimeout(() => URL.revokeObjectURL(saved.href), 10_000);
-      this.say(`Saved ${saved.download}.`);
+      this.say(`Saved ${saved.download}.`, DONE);
     } catch (error) {
       this.say(explain(error));
     }
@@ -223,16 +230,16 @@ export class Large {
     const { camera } = this;
     try {
       await post(camera.name, what, body);
-      if (camera.name === this.camera?.name) this.say(done);
+      if (camera.name === this.camera?.name) this.say(done, DONE);
     } catch (error) {
       this.say(explain(error));
     }
   }
 
-  say(text) {
+  say(text, milliseconds = MESSAGE) {
     clearTimeout(this.silence);
     write(this.message, text);
-    if (text) this.silence = setTimeout(() => write(this.message, ""), MESSAGE);
+    if (text) this.silence = setTimeout(() => write(this.message, ""), milliseconds);
   }
 }
 

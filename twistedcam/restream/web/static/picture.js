@@ -11,10 +11,12 @@ export class PictureSettings {
   /**
    * @param camera gives the name of the camera.
    * @param say is told what did not work.
+   * @param done is told what did.
    */
-  constructor(camera, say) {
+  constructor(camera, say, done) {
     this.camera = camera;
     this.say = say;
+    this.done = done;
     this.details = document.getElementById("imageDetails");
     this.form = document.getElementById("imageForm");
     this.changes = {};
@@ -66,9 +68,12 @@ export class PictureSettings {
     this.isBusy = true;
     while (Object.keys(this.changes).length) {
       const { changes } = this;
+      const name = this.camera();
       this.changes = {};
+      if (name === null) break;
       try {
-        await post(this.camera(), "image", changes);
+        await post(name, "image", changes);
+        if (name === this.camera()) this.done(this.sentence(changes));
       } catch (error) {
         this.say(explain(error));
         await this.read();
@@ -76,6 +81,15 @@ export class PictureSettings {
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
     this.isBusy = false;
+  }
+
+  /** What was changed last, as the form calls it. */
+  sentence(changes) {
+    const [name, value] = Object.entries(changes).at(-1);
+    const control = this.form.elements[name];
+    const label = control.closest("label").firstChild.textContent.trim();
+    if (control.options === undefined) return `${label} ${value}.`;
+    return `${label}: ${control.options[value].textContent}.`;
   }
 }
 

@@ -65,6 +65,8 @@ export class Player {
     this.timer = setInterval(() => this.tick(), TICK);
     if (hasMediaSource) this.connect();
     else this.showMjpeg("This browser plays no live streams.");
+    // Why nothing comes may be known already.
+    this.changed();
   }
 
   /** Stop, and keep the last picture. */
@@ -113,7 +115,6 @@ export class Player {
     this.reset();
     this.soundState = soundState;
     this.start();
-    this.changed();
   }
 
   /** The server is back. */

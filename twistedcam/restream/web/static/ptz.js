@@ -27,10 +27,15 @@ export class Mover {
   /**
    * @param camera gives the name of the camera to be turned, or null.
    * @param say is told what did not work.
+   * @param done is told what did, where that cannot be seen otherwise.
+   *
+   * moves: is called with the direction in which the camera turns, or null.
    */
-  constructor(camera, say) {
+  constructor(camera, say, done) {
     this.camera = camera;
     this.say = say;
+    this.done = done;
+    this.moves = () => {};
     this.wanted = null;
     this.told = null;
     this.name = null;
@@ -42,6 +47,7 @@ export class Mover {
     if (this.name !== null && this.name !== this.camera()) return;
     this.name = this.camera();
     this.wanted = direction;
+    this.moves(direction);
     this.work();
   }
 
@@ -56,27 +62,37 @@ export class Mover {
     clearTimeout(this.renewal);
     if (this.name === null) return;
     this.wanted = null;
+    this.moves(null);
     post(this.name, "ptz", { direction: "stop" }, true).catch(() => {});
   }
 
-  /** One movement that ends by itself. */
-  async once(body) {
-    if (this.isBusy || this.camera() === null) return;
-    await this.send(this.camera(), body);
+  /** One movement that ends by itself; done is a sentence for it. */
+  async once(body, done) {
+    const name = this.camera();
+    // A movement that ends just now comes first.
+    if (this.wanted === null) await this.working;
+    if (this.isBusy || name === null || name !== this.camera()) return;
+    if ((await this.send(name, body)) && name === this.camera()) this.done(done);
   }
 
-  async work() {
-    if (this.isBusy) return;
+  work() {
+    if (!this.isBusy) this.working = this.catchUp();
+  }
+
+  /** Send what is wanted, until nothing else is. */
+  async catchUp() {
     this.isBusy = true;
     clearTimeout(this.renewal);
+    let isObeyed = true;
     while (this.wanted !== this.told) {
       // From one direction to another by a stop: cameras add them up.
       const next = this.told === null ? this.wanted : null;
       this.told = next;
-      if (next === null) await this.send(this.name, { direction: "stop" });
-      else await this.send(this.name, { direction: next, seconds: SECONDS });
+      const body = next === null ? { direction: "stop" } : { direction: next, seconds: SECONDS };
+      isObeyed = await this.send(this.name, body);
     }
     this.isBusy = false;
+    this.moves(isObeyed ? this.wanted : null);
     if (this.wanted === null) this.name = null;
     else this.renewal = setTimeout(() => this.renew(), RENEW);
   }
@@ -86,25 +102,35 @@ export class Mover {
     this.work();
   }
 
+  /** @return whether the camera did it. */
   async send(name, body) {
     try {
       await post(name, "ptz", body);
+      return true;
     } catch (error) {
       this.say(explain(error));
+      return false;
     }
   }
 }
 
 /** Connects the buttons, the keys and the picture with a mover. */
 export function connectControls({ mover, pad, stage, arrow, view }) {
-  for (const button of pad.querySelectorAll("button")) {
+  const buttons = [...pad.querySelectorAll("button")];
+  mover.moves = (direction) => {
+    for (const { dataset, classList } of buttons) {
+      classList.toggle("pressed", dataset.direction === direction);
+    }
+  };
+  const goHome = () => mover.once({ direction: "home" }, "Turning to the middle.");
+  for (const button of buttons) {
     if (button.dataset.direction === "home") {
-      button.addEventListener("click", () => mover.once({ direction: "home" }));
+      button.addEventListener("click", goHome);
     } else {
       connectButton(mover, button);
     }
   }
-  connectKeys(mover, view);
+  connectKeys(mover, view, goHome);
   connectDragging(mover, stage, arrow);
   const stop = () => mover.stop();
   window.addEventListener("blur", stop);
@@ -121,7 +147,6 @@ function connectButton(mover, button) {
   const hold = (isNow) => {
     if (isNow === isHeld) return;
     isHeld = isNow;
-    button.classList.toggle("pressed", isNow);
     if (isNow) mover.start(direction);
     else mover.stop();
   };
@@ -137,16 +162,19 @@ function connectButton(mover, button) {
     if (!event.repeat) hold(true);
   });
   button.addEventListener("keyup", (event) => {
-    if (event.key === " " || event.key === "Enter") hold(false);
+    if (event.key !== " " && event.key !== "Enter") return;
+    event.preventDefault(); // it would be a click in some browsers
+    hold(false);
   });
   button.addEventListener("contextmenu", (event) => event.preventDefault());
   // Voices and screen readers click without pressing: turn by one step.
   button.addEventListener("click", (event) => {
-    if (event.detail === 0) mover.once({ direction, step: true });
+    if (event.detail !== 0) return;
+    mover.once({ direction, step: true }, `One step: ${button.ariaLabel.toLowerCase()}.`);
   });
 }
 
-function connectKeys(mover, view) {
+function connectKeys(mover, view, goHome) {
   const held = new Set();
   const turn = () => {
     const side = held.has("left") !== held.has("right") && (held.has("left") ? "left" : "right");
@@ -160,7 +188,7 @@ function connectKeys(mover, view) {
     if (event.target.matches("input, select, textarea")) return;
     if (event.key === "Home") {
       event.preventDefault();
-      if (!event.repeat) mover.once({ direction: "home" });
+      if (!event.repeat) goHome();
     } else if (KEYS[event.key]) {
       event.preventDefault();
       if (event.repeat) return;

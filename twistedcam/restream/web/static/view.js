@@ -4,10 +4,24 @@
 
 import { Player } from "./player.js";
 import { Screen } from "./screen.js";
-import { alarmWord, latency, noPictures, stateMood, stateSentence, stateWord } from "./words.js";
+import {
+  alarmWord,
+  latency,
+  noPictures,
+  stateMood,
+  stateSentence,
+  stateWord,
+  waiting,
+} from "./words.js";
 
 /** Milliseconds that an alarm is shown. */
 const ALARM = 8_000;
+
+/**
+ * Milliseconds that a camera which has just come back may take to begin: what it
+ * refuses meanwhile, it often grants at the next try.
+ */
+const GRACE = 1_500;
 
 export class View {
   /**
@@ -30,13 +44,50 @@ export class View {
     this.screen = new Screen(picture.querySelector(".screen"));
     this.player = new Player(this.screen, camera.name, () => this.render());
     this.isServerAway = false;
+    this.awayUntil = -Infinity;
+    this.erringSince = null;
     this.update(camera);
   }
 
   update(camera) {
     this.camera = camera;
+    this.noteTimes(camera);
     this.player.cameraIs(camera.state);
     this.render();
+  }
+
+  /** Since when is it up, and since when is something wrong? */
+  noteTimes({ state, lastError }) {
+    const now = performance.now();
+    const isUp = state === "Up";
+    if (!isUp) this.awayUntil = now;
+    if (!isUp || !lastError) this.erringSince = null;
+    else this.erringSince ??= now;
+    clearTimeout(this.graceTimer);
+    const last = Math.max(this.awayUntil, this.erringSince ?? -Infinity);
+    if (isUp && now - last <= GRACE) {
+      this.graceTimer = setTimeout(() => this.render(), GRACE - (now - last) + 10);
+    }
+  }
+
+  /** Has the camera come back just now? */
+  get isFresh() {
+    return performance.now() - this.awayUntil <= GRACE;
+  }
+
+  /** What is wrong with a camera that is up, once it is worth telling; or null. */
+  get error() {
+    const { erringSince } = this;
+    if (erringSince === null) return null;
+    const isBrief = performance.now() - erringSince <= GRACE;
+    if (isBrief && erringSince - this.awayUntil <= GRACE) return null;
+    return this.camera.lastError;
+  }
+
+  /** Does it play, and nothing comes? */
+  get isWithoutPictures() {
+    const { player } = this;
+    return player.isRunning && (player.stalled || !player.hasPicture);
   }
 
   serverIs({ away }) {
@@ -56,18 +107,17 @@ export class View {
 
   /** Is the picture as things are now? */
   get isLive() {
-    const { player } = this;
-    return player.isRunning && player.hasPicture && !player.stalled && !this.sentence();
+    return this.player.isRunning && !this.isWithoutPictures && !this.sentence();
   }
 
   sentence() {
     const { camera, player } = this;
     if (this.isServerAway) return `The server is away, and with it ${camera.title}.`;
     const sentence = stateSentence(camera);
-    if (sentence !== null || !player.isRunning) return sentence;
-    if (player.hasPicture && !player.stalled) return null;
-    if (camera.lastError) return noPictures(camera);
-    return player.stalled ? `No pictures come from ${camera.title}. Waiting…` : null;
+    if (sentence !== null || !this.isWithoutPictures) return sentence;
+    if (this.error !== null) return noPictures(camera);
+    if (!player.stalled) return null;
+    return waiting(camera, this.isFresh);
   }
 
   render() {
@@ -102,8 +152,11 @@ export class View {
     const { camera, player } = this;
     if (this.isServerAway) return ["Server away", "bad"];
     if (camera.state !== "Up") return [stateWord(camera), stateMood(camera)];
-    if (player.stalled) return ["No pictures", "bad"];
-    if (!player.isRunning || !player.hasPicture) return ["Connected", "good"];
+    if (this.isWithoutPictures) {
+      const isWrong = this.error !== null || (player.stalled && !this.isFresh);
+      return isWrong ? ["No pictures", "middling"] : ["Connected", "good"];
+    }
+    if (!player.isRunning) return ["Connected", "good"];
     const word = { video: "Live", mjpeg: "Live, MJPEG", snapshots: "Snapshots" };
     return [word[player.mode] ?? "Connected", "good"];
   }
@@ -116,6 +169,7 @@ export class View {
 
   close() {
     clearTimeout(this.alarmTimer);
+    clearTimeout(this.graceTimer);
     this.alarmSign.hidden = true;
     this.player.stop();
     this.screen.clear();

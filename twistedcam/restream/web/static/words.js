@@ -15,6 +15,17 @@ export function mimeCodec(mime) {
   return /avc1|avc3/.test(mime) ? "H.264" : mime;
 }
 
+const STATES = {
+  Up: "Connected",
+  Waiting: "Trying again in a moment",
+  Searching: "Looking for it in your network",
+};
+
+/** A camera's state in plain words. */
+export function statePhrase({ state }) {
+  return STATES[state] ?? state;
+}
+
 /** One word for a camera's state. */
 export function stateWord(camera) {
   switch (camera.state) {
@@ -43,13 +54,15 @@ export function stateSentence(camera) {
     case "Up":
       return null;
     case "Waiting":
-      return `${title} is away${why}. Trying again…`;
+      return `${title} is away${why}. Trying again in a moment…`;
     case "Searching":
-      return why ? `${title} is away${why}. Looking for it…` : `Looking for ${title}…`;
+      return why
+        ? `${title} is away${why}. Looking for it in your network…`
+        : `Looking for ${title} in your network…`;
     case "Connecting":
       return `Connecting to ${title}…`;
     case "Stopping":
-      return `Parting from ${title}…`;
+      return `Stopping ${title}…`;
     default:
       return `${title} is stopped.`;
   }
@@ -58,6 +71,12 @@ export function stateSentence(camera) {
 /** A sentence for a camera that is up, and does not send because of an error. */
 export function noPictures(camera) {
   return `No pictures come from ${camera.title}${reason(camera.lastError)}.`;
+}
+
+/** The same without an error; a camera that has just come back is about to send. */
+export function waiting({ title }, isFresh) {
+  if (isFresh) return `${title} is connected. Waiting for its pictures…`;
+  return `No pictures come from ${title}. Waiting…`;
 }
 
 function reason(lastError) {
