@@ -173,6 +173,19 @@ class SlowdownTests(SynchronousTestCase):
         wait = self.slowdown.wrong(f"10.0.{last >> 8}.{last & 255}")
         self.assertGreater(wait, FIRST_DELAY)
 
+    def test_neighbours(self) -> None:
+        """In a network at home, one neighbour is not taken for all of them."""
+        for one, other in (
+            ("fe80::1%eth0", "fe80::2%eth0"),
+            ("fe80::1", "fe80::2"),
+            ("fd00:1:2:3::1", "fd00:1:2:3::2"),
+        ):
+            for _ in range(20):
+                self.slowdown.wrong(one)
+            self.assertGreater(self.slowdown.refused(one), 0)
+            self.assertEqual(0, self.slowdown.refused(other))
+            self.assertEqual(FIRST_DELAY, self.slowdown.wrong(other))
+
     def test_network6(self) -> None:
         """All addresses of an IPv6 network count as one, IPv4's in them as such."""
         self.slowdown.wrong("2001:db8:1:2::1")

@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedcam.camera import Camera
 from twistedcam.emulator import FIRMWARE_A
+from twistedcam.errors import CommandFailed
 from twistedcam.fleet import Fleet
 from twistedcam.keeper import CameraState
 from twistedcam.restream.observatory import (
@@ -22,6 +24,7 @@ from twistedcam.restream.observatory import (
     CameraReport,
     Latencies,
     Observatory,
+    SubReport,
     titleOf,
 )
 
@@ -83,6 +86,7 @@ class ReportTests(LabCase):
                 sound=None,
                 lastError=None,
                 reconnects=0,
+                sub=None,
             ),
             lab.report,
         )
@@ -161,6 +165,43 @@ class ReportTests(LabCase):
         self.assertApproximates(15, lab.report.fps, 0.5)
         self.assertGreater(lab.report.bitRate, 10_000)
 
+    def test_ofSub(self) -> None:
+        """The lower quality is told of by itself, while somebody watches it."""
+        lab = Watched()
+        lab.garden.connect()
+        lab.seconds(2)
+        lab.garden.video.subscribe(lambda frame: None)
+        lab.seconds(2)
+        self.assertIsNone(lab.report.sub)
+        leave = lab.garden.subVideo.subscribe(lambda frame: None)
+        self.assertEqual(SubReport(None, None, None, 0.0, 0), lab.report.sub)
+        lab.seconds(8)
+        sub = lab.report.sub
+        assert sub is not None
+        self.assertEqual(("h264", 320, 180), (sub.codec, sub.width, sub.height))
+        self.assertApproximates(15, sub.fps, 0.5)
+        self.assertTrue(10_000 < sub.bitRate < lab.report.bitRate)
+        self.assertEqual(("h264", 640, 360), self.picture(lab))
+        leave()
+        self.assertIsNone(lab.report.sub)
+
+    def test_oldProblem(self) -> None:
+        """What went wrong before a camera came back is not told any more."""
+        lab = Watched()
+        lab.garden.connect()
+        lab.seconds(2)
+        self.patch(lab.garden.video, "_ask", lambda: fail(CommandFailed("no")))
+        leave = lab.garden.video.subscribe(lambda frame: None)
+        lab.seconds(1)
+        self.assertEqual("no", lab.report.lastError)
+        leave()
+        lab.seconds(6)
+        lab.emulated.stop()
+        lab.emulated.start()
+        lab.seconds(10)
+        self.assertEqual(("Up", 1), (lab.report.state, lab.report.reconnects))
+        self.assertIsNone(lab.report.lastError)
+
     def test_both(self) -> None:
         """With both qualities the pictures of the better one count, and all bits."""
         lab = Watched()
@@ -207,7 +248,7 @@ class ReportTests(LabCase):
         lab.garden.video.subscribe(lambda frame: None)
         lab.seconds(5)
         watch = lab.observatory._watches["garden"]
-        watch._window.append((1e9, 0, 0, 0))
+        watch._mainPictures._window.append((1e9, 0, 0))
         lab.seconds(6)
         self.assertApproximates(15, lab.report.fps, 1)
 

@@ -4,7 +4,10 @@ Tests of L{twistedcam.restream.web.controls}: turning, lighting, adjusting.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.trial.unittest import SynchronousTestCase
 
 from twistedcam.errors import (
     CameraFull,
@@ -18,6 +21,8 @@ from twistedcam.errors import (
     SessionClosed,
 )
 from twistedcam.restream.web.controls import STOP_TRIES
+from twistedcam.restream.web.orders import MAX_WAITING, Obey, Orders
+from twistedcam.restream.web.pages import Refusal
 
 from .lab import LabCase
 from .webkit import WebLab
@@ -339,7 +344,7 @@ class FailureTests(LabCase):
     """What the camera says is told in terms of HTTP."""
 
     PROBLEMS = (
-        (NotConnected("garden is Searching"), 503),
+        (NotConnected("garden is not there"), 503),
         (SessionClosed("silent"), 503),
         (NotDelivered("garden takes no more"), 503),
         (CommandTimeout("decoder_control: no answer in 10 s"), 504),
@@ -412,3 +417,147 @@ class FailureTests(LabCase):
         lab.network.advance(0)
         waiting.errback(CommandTimeout("late"))
         self.assertEqual([], self.flushLoggedErrors())
+
+
+class OrderTests(SynchronousTestCase):
+    """The order in which one camera's orders are obeyed."""
+
+    def setUp(self) -> None:
+        """Nothing was ordered yet."""
+        self.orders = Orders()
+        self.begun: list[str] = []
+        self.results: list[Deferred[None]] = []
+
+    def obey(self, name: str) -> Obey:
+        """An order that waits until it is said to be done."""
+
+        def obey() -> Deferred[None]:
+            self.begun.append(name)
+            self.results.append(Deferred())
+            return self.results[-1]
+
+        return obey
+
+    def done(self) -> None:
+        """The one that is under way is done."""
+        self.results[-1].callback(None)
+
+    def refusal(self, result: Deferred[None]) -> Refusal:
+        """Why it was refused."""
+        refusal: Refusal = self.failureResultOf(result, Refusal).value
+        return refusal
+
+    def test_newestMovement(self) -> None:
+        """Of hundreds of movements, the first and the last are begun."""
+        given = [self.orders.move(self.obey(str(n))) for n in range(600)]
+        for result in given[1:-1]:
+            self.assertEqual(503, self.refusal(result).code)
+        self.done()
+        self.successResultOf(given[0])
+        self.assertEqual(["0", "599"], self.begun)
+        self.assertNoResult(given[-1])
+        self.done()
+        self.successResultOf(given[-1])
+
+    def test_stop(self) -> None:
+        """To stop goes before all that waits; no older movement follows it."""
+        first = self.orders.move(self.obey("first"))
+        other = self.orders.other(self.obey("other"))
+        given_up = self.orders.move(self.obey("given up"))
+        stops = [self.orders.stop(self.obey("stop")) for _ in range(3)]
+        self.assertIn("in between", self.refusal(given_up).sentence)
+        self.done()
+        self.assertEqual(["first", "stop"], self.begun)
+        self.done()
+        for stop in stops:
+            self.successResultOf(stop)
+        self.assertEqual(["first", "stop", "other"], self.begun)
+        self.done()
+        self.successResultOf(first)
+        self.successResultOf(other)
+
+    def test_afterStop(self) -> None:
+        """A newer movement does not keep it from being stopped before."""
+        self.orders.move(self.obey("first"))
+        self.orders.stop(self.obey("stop"))
+        self.orders.move(self.obey("second"))
+        for _ in range(3):
+            self.done()
+        self.assertEqual(["first", "stop", "second"], self.begun)
+
+    def test_others(self) -> None:
+        """So many wait, in their order, and no more."""
+        for number in range(MAX_WAITING + 1):
+            self.orders.other(self.obey(str(number)))
+        with self.assertRaises(Refusal) as caught:
+            self.orders.other(self.obey("more"))
+        self.assertEqual(503, caught.exception.code)
+        for _ in range(MAX_WAITING + 1):
+            self.done()
+        self.assertEqual([str(n) for n in range(MAX_WAITING + 1)], self.begun)
+        self.orders.other(self.obey("later"))
+        self.assertEqual("later", self.begun[-1])
+
+    def test_failures(self) -> None:
+        """What fails, at once or later, does not hold up the rest."""
+
+        def broken() -> Deferred[None]:
+            raise ValueError("broken")
+
+        first = self.orders.other(self.obey("first"))
+        second = self.orders.other(broken)
+        third = self.orders.other(lambda: fail(NotConnected("away")))
+        fourth = self.orders.other(self.obey("fourth"))
+        self.results[0].errback(CommandTimeout("late"))
+        self.failureResultOf(first, CommandTimeout)
+        self.failureResultOf(second, ValueError)
+        self.failureResultOf(third, NotConnected)
+        self.done()
+        self.successResultOf(fourth)
+
+    def test_end(self) -> None:
+        """In the end nobody waits."""
+        given = [
+            self.orders.other(self.obey("first")),
+            self.orders.stop(self.obey("stop")),
+            self.orders.move(self.obey("move")),
+            self.orders.other(self.obey("other")),
+        ]
+        self.orders.end()
+        for result in given[1:]:
+            self.assertEqual(503, self.refusal(result).code)
+        self.done()
+        self.successResultOf(given[0])
+        self.assertEqual(["first"], self.begun)
+
+    def test_flood(self) -> None:
+        """Whoever wants it stopped does not wait for what others have posted."""
+        lab = WebLab()
+        order: list[str] = []
+        for name in ("move", "stop", "light"):
+            method = getattr(lab.garden, name)
+
+            def note(
+                *args: Any, _name: str = name, _method: Any = method, **how: Any
+            ) -> Deferred[None]:
+                order.append(_name)
+                result: Deferred[None] = _method(*args, **how)
+                return result
+
+            self.patch(lab.garden, name, note)
+        posted = []
+        header = {"Content-Type": "application/json", "X-Twistedcam": "1"}
+        for what, value in (
+            *[("ptz", b'{"direction": "up"}')] * 30,
+            *[("light", b'{"on": true}')] * 30,
+            ("ptz", b'{"direction": "stop"}'),
+        ):
+            visitor = lab.visit()
+            answer = visitor.ask("POST", f"{GARDEN}/{what}", header, value)
+            posted.append((visitor, answer))
+        lab.network.advance(30)
+        codes = [visitor.read(answer).status for visitor, answer in posted]
+        self.assertEqual({204, 503}, {*codes})
+        self.assertEqual(204, codes[-1])
+        self.assertEqual(["move", "stop", "light"], order[:3])
+        self.assertEqual(2 + MAX_WAITING, len(order))

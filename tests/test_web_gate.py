@@ -54,6 +54,18 @@ class LoginTests(LabCase):
             )
             self.assertEqual("a login is needed", answer.error)
 
+    def test_people(self) -> None:
+        """A browser shows a sentence to whom it asked in vain."""
+        for mode in ("", "navigate"):
+            answer = guarded().get(
+                "/", Accept="text/html,*/*", **{"Sec-Fetch-Mode": mode}
+            )
+            self.assertEqual(
+                (401, b"a login is needed\n"), (answer.status, answer.body)
+            )
+            self.assertTrue(answer.headers["content-type"].startswith("text/plain"))
+            self.assertIn("www-authenticate", answer.headers)
+
     def test_right(self) -> None:
         """User and password, bearer and query: each is a way in."""
         lab = guarded()
@@ -81,9 +93,7 @@ class LoginTests(LabCase):
                 ("/cameras", "Bearer"),
                 ("/cameras", "Bearer geheim"),
                 ("/cameras", "bearer zeichen2"),
-                ("/cameras?token=", ""),
-                ("/cameras?token=geheim", ""),
-                ("/cameras?token=%ff", ""),
+                ("/cameras?token=geheim", WRONG),
             )
         ):
             visitor = lab.visit(f"192.0.2.{number + 100}")
@@ -93,6 +103,15 @@ class LoginTests(LabCase):
             self.assertEqual(401, visitor.read(answer).status, (target, header))
             self.assertEqual("wrong login", answer.error)
             self.assertIn("www-authenticate", answer.headers)
+
+    def test_wrongInAddress(self) -> None:
+        """A wrong token in an address is refused at once, and nobody is blamed."""
+        lab = guarded()
+        for _ in range(20):
+            for query in ("", "geheim", "%ff", "zeichen2"):
+                answer = lab.get(f"/cameras?token={query}")
+                self.assertEqual((401, "wrong login"), (answer.status, answer.error))
+        self.assertEqual(0, lab.web._gate._slowdown.remembered)
 
     def test_otherSchemes(self) -> None:
         """Another scheme is no login."""
@@ -215,7 +234,7 @@ class CookieTests(LabCase):
         [cookie] = guarded().get("/?token=zeichen").cookies
         name, *attributes = cookie.split("; ")
         self.assertTrue(name.startswith("twistedcam-8085="))
-        self.assertEqual({"Path=/", "HttpOnly", "SameSite=strict"}, {*attributes})
+        self.assertEqual({"Path=/", "HttpOnly", "SameSite=lax"}, {*attributes})
         self.assertNotIn("zeichen", cookie)
 
     def test_secure(self) -> None:
@@ -242,6 +261,48 @@ class CookieTests(LabCase):
         cookie = self.cookie(lab.get("/", Authorization=RIGHT))
         answer = lab.get("/cameras", Cookie=cookie, Authorization=WRONG)
         self.assertEqual(200, answer.status)
+
+    def test_several(self) -> None:
+        """Of several cookies of that name one has to be right."""
+        lab = guarded()
+        right = self.cookie(lab.get("/", Authorization=RIGHT))
+        junk = "twistedcam-8085=junk"
+        for cookies in (f"{right}; {junk}", f"{junk};{right}", f"{junk}; a; {right};"):
+            self.assertEqual(200, lab.get("/cameras", Cookie=cookies).status)
+        self.assertEqual(401, lab.get("/cameras", Cookie=f"{junk}; {junk}").status)
+
+    def test_redirect(self) -> None:
+        """A browser that opens the page with a token forgets it."""
+        lab = guarded()
+        html = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        for path, location in (
+            ("/?token=zeichen", "./"),
+            ("/?a=1&token=zeichen&b=%C3%A9%0d&a=2", "./?a=1&a=2&b=%C3%A9%0D"),
+        ):
+            answer = lab.get(path, **html)
+            self.assertEqual(
+                (303, location), (answer.status, answer.headers["location"])
+            )
+            cookie = self.cookie(answer)
+            self.assertEqual(200, lab.get("/", Cookie=cookie, **html).status)
+            again = lab.get(path, Cookie=cookie, **html)
+            self.assertEqual((303, []), (again.status, again.cookies))
+
+    def test_noRedirect(self) -> None:
+        """Whatever else is asked for with a token is simply there."""
+        lab = guarded()
+        for path, headers in (
+            ("/?token=zeichen", {}),
+            ("/?token=zeichen", {"Accept": "*/*"}),
+            ("/?token=zeichen", {"Accept": "text/html", "Sec-Fetch-Mode": "cors"}),
+            ("/cameras?token=zeichen", {"Accept": "text/html"}),
+            ("/cameras/?token=zeichen", {"Accept": "text/html"}),
+        ):
+            self.assertNotEqual(303, lab.get(path, **headers).status)
+        answer = lab.visit("192.0.2.80").ask(
+            "GET", "/?token=geheim", {"Accept": "text/html"}
+        )
+        self.assertEqual((401, []), (answer.status, answer.cookies))
 
     def test_random(self) -> None:
         """Each process has its own, and a wrong one is none, at once."""
@@ -325,7 +386,7 @@ class HostTests(LabCase):
             for path in ("/", "/cameras", "/nothing", "/cameras/garden/stream.ts"):
                 answer = lab.get(path, Host=host)
                 self.assertEqual(403, answer.status, (host, path))
-                self.assertIn("hosts", answer.error)
+                self.assertIn("add it to hosts in [web], or set a", answer.error)
             self.assertEqual(200, lab.get("/healthz", Host=host).status)
 
     def test_post(self) -> None:
@@ -405,6 +466,29 @@ class SiteTests(LabCase):
         """With a login, whoever has it."""
         answer = guarded().get("/cameras?token=zeichen", **self.FOREIGN)
         self.assertEqual(200, answer.status)
+
+    def test_wrongLogin(self) -> None:
+        """Pages of other sites cannot lock out those who visit them."""
+        lab = guarded()
+        for _ in range(50):
+            answer = lab.get("/cameras?token=x", **self.FOREIGN)
+            self.assertEqual(401, answer.status)
+            visitor = lab.visit()
+            visitor.ask("GET", "/cameras", {**self.FOREIGN, "Authorization": WRONG})
+            visitor.transport.hangUp()
+        self.assertEqual(200, lab.get("/cameras", Authorization=RIGHT).status)
+
+    def test_guessing(self) -> None:
+        """Nor does it help to pretend to be one: passwords are slow to guess."""
+        lab = guarded()
+        codes = [
+            lab.get("/cameras", Authorization=WRONG, **self.FOREIGN).status
+            for _ in range(20)
+        ]
+        self.assertEqual([0] * 7 + [429] * 13, codes)
+        self.assertEqual(
+            429, lab.get("/cameras", Authorization=RIGHT, **self.FOREIGN).status
+        )
 
     def test_open(self) -> None:
         """What is open is open."""

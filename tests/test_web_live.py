@@ -4,10 +4,12 @@ Tests of C{stream.ts} and C{live.mp4}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from unittest.mock import patch
 
 import av
+from twisted.logger import LogEvent, capturedLogs, formatEvent
 
 from twistedcam.camera import Camera
 from twistedcam.emulator import EmulatedCamera
@@ -155,6 +157,60 @@ class WatchingTests(LabCase):
         self.assertGreater(len(visitor.read(answer).body), before + 10_000)
 
 
+class LogTests(LabCase):
+    """What the log is told of those who watch."""
+
+    def test_each(self) -> None:
+        """Who begins and who ends, and how much he got; once each."""
+        for target, kind in (
+            ("stream.ts", "stream.ts"),
+            ("live.mp4?quality=sub", "live.mp4, sub"),
+            ("stream.mjpeg?token=zeichen", "stream.mjpeg"),
+        ):
+            lab = WebLab()
+            with capturedLogs() as events:
+                visitor, answer = watch(lab, f"/cameras/garden/{target}", 5)
+                visitor.transport.hangUp()
+                lab.network.advance(1)
+            self.assertEqual(200, answer.status)
+            begin, end = self.told(events)
+            self.assertEqual(
+                f"garden: 192.0.2.50 watches by HTTP ({kind})", formatEvent(begin)
+            )
+            self.assertRegex(
+                formatEvent(end),
+                rf"^garden: 192\.0\.2\.50 has watched by HTTP \({kind}\) for \d s:"
+                r" \d\.\d MB$",
+            )
+            self.assertAlmostEqual(len(answer.body) / 1e6, end["megabytes"], delta=0.02)
+            self.assertNotIn("zeichen", repr(events))
+
+    def test_socket(self) -> None:
+        """Likewise by WebSocket."""
+        lab = WebLab()
+        with capturedLogs() as events:
+            socket = lab.socket("/cameras/garden/mse")
+            lab.network.advance(5)
+            socket.transport.hangUp()
+            lab.network.advance(1)
+        begin, end = self.told(events)
+        self.assertEqual("garden: 192.0.2.50 watches by HTTP (mse)", formatEvent(begin))
+        self.assertGreater(end["megabytes"], 0)
+
+    def test_nothing(self) -> None:
+        """Who got nothing has not watched; events are not watched either."""
+        lab = WebLab(connect=False)
+        lab.emulated.stop()
+        with capturedLogs() as events:
+            watch(lab, TS, 12)
+            watch(lab, "/events", 2)[0].transport.hangUp()
+        self.assertEqual([], self.told(events))
+
+    def told(self, events: Sequence[LogEvent]) -> list[LogEvent]:
+        """The lines about watching."""
+        return [event for event in events if "by HTTP" in event["log_format"]]
+
+
 class RefusedTests(LabCase):
     """There is nothing to watch."""
 
@@ -170,7 +226,7 @@ class RefusedTests(LabCase):
             visitor.read(answer)
             self.assertEqual(503, answer.status)
             self.assertEqual("5", answer.headers["retry-after"])
-            self.assertEqual("garden is Searching", answer.error)
+            self.assertEqual("garden is away: still looking for it", answer.error)
             self.assertNotIn("accept-ranges", answer.headers)
             self.assertFalse(visitor.closed)
         self.assertEqual(0, len(lab.web._tools.viewers))
@@ -186,10 +242,11 @@ class RefusedTests(LabCase):
     def test_wrongPassword(self) -> None:
         """Or why an available camera sends nothing."""
         lab = WebLab(camera={"password": "falsch"})
-        _, answer = watch(lab, TS, 12)
-        self.assertEqual(503, answer.status)
-        self.assertIn("sends no video", answer.error)
-        self.assertIn("wrong user or password", answer.error)
+        for target in (TS, MP4, f"{TS}?quality=sub", "/cameras/garden/stream.mjpeg"):
+            _, answer = watch(lab, target, 4)
+            self.assertEqual(503, answer.status, target)
+            self.assertIn("sends no video", answer.error)
+            self.assertIn("wrong user or password", answer.error)
 
     def test_mjpeg(self) -> None:
         """A TS has no place for JPEGs: a sentence says where to look."""
@@ -348,7 +405,7 @@ class ManyTests(LabCase):
             original(self, *args, **how)  # type: ignore[arg-type]
 
         with patch.object(TsMuxer, "__init__", note):
-            visitors = [lab.visit() for _ in range(100)]
+            visitors = [lab.visit(f"10.0.0.{n}") for n in range(100)]
             answers = [visitor.ask("GET", TS) for visitor in visitors]
             lab.network.advance(5)
         self.assertEqual(1, len(opened))

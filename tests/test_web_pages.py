@@ -53,6 +53,7 @@ class CameraListTests(LabCase):
                 "sound": None,
                 "lastError": None,
                 "reconnects": 0,
+                "sub": None,
             },
             garden,
         )
@@ -370,7 +371,11 @@ class RequestTests(LabCase):
     def test_manyConnections(self) -> None:
         """There are not more than so many connections."""
         lab = WebLab(connect=False)
-        visitors = [lab.visit() for _ in range(MAX_CONNECTIONS)]
+        visitors = [
+            lab.visit(f"10.0.{number >> 8}.{number & 255}")
+            for number in range(MAX_CONNECTIONS)
+        ]
+        self.assertFalse(any(visitor.refused for visitor in visitors))
         self.assertTrue(lab.visit().refused)
         visitors[0].transport.hangUp()
         self.assertFalse(lab.visit().refused)

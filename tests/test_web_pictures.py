@@ -105,7 +105,7 @@ class SnapshotTests(LabCase):
     def test_fails(self) -> None:
         """What cannot be helped is said."""
         for problem, status in (
-            (NotConnected("garden is Waiting"), 503),
+            (NotConnected("garden is not there"), 503),
             (SessionClosed("silent"), 503),
             (LoginRejected("wrong user or password"), 502),
         ):
@@ -113,6 +113,47 @@ class SnapshotTests(LabCase):
             self.patch(lab.garden, "snapshot", lambda problem=problem: fail(problem))
             _, answer = ask(lab, SNAPSHOT, 1)
             self.assertEqual((status, str(problem)), (answer.status, answer.error))
+
+    def test_videoAway(self) -> None:
+        """A camera that is away has no video either: it says so at once."""
+        lab = WebLab()
+        lab.emulated.stop()
+        lab.network.advance(1)
+        _, answer = ask(lab, f"{SNAPSHOT}?from=video", 0)
+        self.assertEqual(503, answer.status)
+        self.assertIn("garden is away", answer.error)
+        self.assertIn("closed by the camera", answer.error)
+
+    def test_videoRefused(self) -> None:
+        """When the camera says why it sends none, nobody waits any longer."""
+        lab = WebLab(camera={"password": "falsch"})
+        lab.network.advance(0.5)
+        for _ in range(2):
+            _, answer = ask(lab, f"{SNAPSHOT}?from=video", 3)
+            self.assertEqual(503, answer.status)
+            self.assertIn("wrong user or password", answer.error)
+        self.assertEqual(0, lab.garden.video.audience)
+        self.assertEqual([], self.flushLoggedErrors())
+
+    def test_videoSilent(self) -> None:
+        """When it says nothing, that is said in time."""
+        lab = WebLab()
+        self.patch(lab.garden.video, "_ask", Deferred)
+        _, answer = ask(lab, f"{SNAPSHOT}?from=video", 9)
+        self.assertEqual(0, answer.status)
+        _, answer = ask(lab, f"{SNAPSHOT}?from=video", 11)
+        self.assertEqual(
+            (503, "garden is up, but sends no video"), (answer.status, answer.error)
+        )
+
+    def test_stops(self) -> None:
+        """Nor does the server wait for it when it stops."""
+        lab = WebLab()
+        self.patch(lab.garden.video, "_ask", Deferred)
+        visitor, answer = ask(lab, f"{SNAPSHOT}?from=video", 1)
+        lab.stop()
+        visitor.read(answer)
+        self.assertEqual((503, "the server stops"), (answer.status, answer.error))
 
     def test_neither(self) -> None:
         """Without video either, it is too late at last."""
@@ -202,7 +243,7 @@ class RowTests(LabCase):
 
     def test_rates(self) -> None:
         """As many as wanted, up to fifteen."""
-        for fps, expected in (("1", 4), ("10", 40), ("99", 60)):
+        for fps, expected in (("1", 4), ("10", 40), ("15", 60)):
             lab = WebLab()
             visitor, answer = ask(lab, f"{PICTURES}?fps={fps}", 3)
             before = len(parts(answer))
@@ -283,7 +324,10 @@ class RowTests(LabCase):
         lab = WebLab(connect=False)
         lab.emulated.stop()
         _, answer = ask(lab, PICTURES, 12)
-        self.assertEqual((503, "garden is Searching"), (answer.status, answer.error))
+        self.assertEqual(
+            (503, "garden is away: still looking for it"),
+            (answer.status, answer.error),
+        )
 
     def test_head(self) -> None:
         """C{HEAD} tells what it would be."""
@@ -296,6 +340,9 @@ class RowTests(LabCase):
         lab = WebLab()
         for query in (
             "fps=0",
+            "fps=0.05",
+            "fps=15.1",
+            "fps=99",
             "fps=-1",
             "fps=nan",
             "fps=1e3",

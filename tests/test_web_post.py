@@ -7,7 +7,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twistedcam.keeper import CameraState
 from twistedcam.restream.web.site import MAX_BODY
+from twistedcam.restream.web.wording import away
 
 from .lab import LabCase
 from .webkit import Answer, WebLab
@@ -101,6 +103,70 @@ class PostTests(LabCase):
             answer = lab.post("/cameras/garden/ptz", body)
             self.assertEqual(400, answer.status, body)
             self.assertTrue(answer.error)
+
+    def test_sentences(self) -> None:
+        """People are told what would have been right."""
+        lab = WebLab()
+        for what, body, sentence in (
+            (
+                "ptz",
+                {"direction": "sideways"},
+                "'sideways' is not a direction: up, down, left, right, left-up,"
+                " right-up, left-down, right-down, home, stop",
+            ),
+            (
+                "ptz",
+                {"direction": "up", "seconds": 11},
+                "seconds has to be a number from 0.1 to 10",
+            ),
+            ("ptz", {"direction": "up", "step": 1}, "step has to be true or false"),
+            (
+                "ptz",
+                {"direction": "up", "sp\u2028eed\n": 1},
+                "'sp?eed?' is not known here: there is direction, step, seconds",
+            ),
+            ("preset", {"number": 17}, "number has to be a whole number from 1 to 16"),
+            ("preset", {}, "number is missing: a whole number from 1 to 16"),
+            (
+                "preset",
+                {"number": 1, "action": "x" * 99},
+                f"'{'x' * 40}' is not an action: go, set",
+            ),
+            ("light", {}, "on is missing: true or false"),
+            ("infrared", {"mode": 4}, "mode has to be a whole number from 0 to 3"),
+            (
+                "image",
+                {"hue": None, "flip": 1},
+                "hue has to be a whole number from 0 to 255",
+            ),
+            ("image", {"flip": 1.5}, "flip has to be a whole number from 0 to 3"),
+            ("image", {}, "say what to change"),
+            ("light", [], 'the body has to be an object, {"…": …}'),
+            ("light", b"{", "the body is not JSON"),
+        ):
+            answer = lab.post(f"/cameras/garden/{what}", body)
+            self.assertEqual((400, sentence), (answer.status, answer.error))
+
+    def test_away(self) -> None:
+        """A camera that is away is told of in words."""
+        lab = WebLab(connect=False)
+        lab.emulated.stop()
+        lab.network.advance(1)
+        answer = lab.post("/cameras/garden/light", {"on": True})
+        self.assertEqual(
+            (503, "garden is away: still looking for it"),
+            (answer.status, answer.error),
+        )
+
+    def test_states(self) -> None:
+        """So is each state; whatever else is said stays as it is."""
+        for state in CameraState:
+            told = away(f"attic is {state.value}")
+            if state is CameraState.UP:
+                self.assertEqual("attic is Up", told)
+            else:
+                self.assertTrue(told.startswith("attic is away: "), told)
+        self.assertEqual("attic is on fire", away("attic is on fire"))
 
     def test_anything(self) -> None:
         """No body is too strange."""

@@ -14,7 +14,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from ..errors import ConfigError
 from ..reactors import Timers
@@ -38,6 +38,10 @@ MAX_ADDRESSES = 4096
 
 #: Whoever has an IPv6 network has 2^64 of its addresses.
 _NETWORK6 = 64
+
+#: All that have these are at one place, but they are many: with one wrong neighbour,
+#: nobody of them would be heard.
+_SHARED6 = IPv6Network("fe80::/10"), IPv6Network("fc00::/7")
 
 
 class Access:
@@ -155,7 +159,7 @@ class Slowdown:
         @param address: the peer's, as text; anything else is an address, too.
         @return: the seconds until its next login will be looked at; 0: now.
         """
-        visitor = self._visitors.get(_place(address))
+        visitor = self._visitors.get(placeOf(address))
         if visitor is None:
             return 0.0
         backlog = visitor.due - self._clock.seconds()
@@ -170,7 +174,7 @@ class Slowdown:
         @return: the seconds that the answer has to wait.
         """
         now = self._clock.seconds()
-        place = _place(address)
+        place = placeOf(address)
         visitor = self._visitors.pop(place, None)
         if visitor is None or not 0 <= now - visitor.last < FORGIVEN:
             visitor = _Visitor()
@@ -185,8 +189,12 @@ class Slowdown:
         return visitor.due - now
 
 
-def _place(address: str) -> str:
-    """What counts as one address."""
+def placeOf(address: str) -> str:
+    """
+    What counts as one address.
+
+    @param address: as text; anything else is an address, too.
+    """
     try:
         ip = ip_address(address)
     except ValueError:
@@ -195,7 +203,19 @@ def _place(address: str) -> str:
         return str(ip)
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
+    if any(ip in network for network in _SHARED6):
+        return str(ip)
     return f"{int(ip) >> (128 - _NETWORK6):x}::"
+
+
+def isLoopback(address: str) -> bool:
+    """Is it this machine's own?"""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
+    return (mapped or ip).is_loopback
 
 
 def checkExposure(endpoint: str, access: Access, open: bool) -> None:
@@ -207,9 +227,13 @@ def checkExposure(endpoint: str, access: Access, open: bool) -> None:
     @raise ConfigError: they could come in without.
     """
     if not (access.required or open or _isLocal(endpoint)):
+        # The commonest one only needs a word more.
+        plain = re.fullmatch(r"tcp:\d+", endpoint)
+        kept = f"; {endpoint}:interface=127.0.0.1 keeps it on this machine"
         raise ConfigError(
             f"{endpoint} can be reached by other machines: it needs a password-file or"
             " a token-file, or open = true, which lets everybody in"
+            f"{kept if plain else ''}"
         )
 
 

@@ -19,7 +19,6 @@ from ..media.parameters import parameterSets, pictureSize
 from ..observers import Observers
 from ..reactors import Timers
 from ..statistics import Statistics
-from ..streams import Stream
 
 #: Seconds over which rates are averaged.
 WINDOW = 5.0
@@ -44,6 +43,19 @@ BUCKETS = (
 
 
 @dataclass(frozen=True)
+class SubReport:
+    """
+    The pictures of a camera's lower quality: see L{CameraReport}.
+    """
+
+    codec: str | None
+    width: int | None
+    height: int | None
+    fps: float
+    bitRate: int
+
+
+@dataclass(frozen=True)
 class CameraReport:
     """
     A camera, as the page and programs see it; nothing in it is secret.
@@ -57,6 +69,7 @@ class CameraReport:
     @ivar damaged: pictures that came in part.
     @ivar sound: was it heard?  L{None}: not yet.
     @ivar lastError: why it is not as it should be.
+    @ivar sub: its lower quality, while somebody watches that.
     """
 
     name: str
@@ -76,6 +89,7 @@ class CameraReport:
     sound: bool | None
     lastError: str | None
     reconnects: int
+    sub: SubReport | None
 
 
 @dataclass(frozen=True)
@@ -151,6 +165,57 @@ def add(one: Statistics, other: Statistics) -> Statistics:
     )
 
 
+class _Pictures:
+    """
+    What is remembered of one stream of pictures.
+    """
+
+    def __init__(self) -> None:
+        # When there were how many of them, and bytes.
+        self._window: deque[tuple[float, int, int]] = deque()
+        self._seen: Frame | None = None
+        self._sets: tuple[bytes, ...] = ()
+        self._size = (0, 0)
+
+    @property
+    def codec(self) -> str | None:
+        """Their codec, once they were seen."""
+        return None if self._seen is None else self._seen.codec.value
+
+    @property
+    def size(self) -> tuple[int | None, int | None]:
+        """Width and height, once they are known."""
+        width, height = self._size
+        return width or None, height or None
+
+    def look(self, frame: Frame | None) -> None:
+        """What kind of pictures are they?"""
+        if frame is None or frame is self._seen:
+            return
+        sets = parameterSets(frame.codec, frame.data)
+        known = self._seen is not None and self._seen.codec is frame.codec
+        self._seen = frame
+        if not (known and sets == self._sets):
+            self._sets = sets
+            self._size = pictureSize(frame.codec, frame.data)
+
+    def sample(self, now: float, total: Statistics) -> None:
+        """Once a second: what was counted so far."""
+        if self._window and now < self._window[-1][0]:
+            self._window.clear()  # the clock was set back
+        self._window.append((now, total.frames, total.bytes))
+        while len(self._window) > 2 and now - self._window[1][0] >= WINDOW:
+            self._window.popleft()
+
+    def rates(self) -> tuple[float, int]:
+        """Pictures and bits a second."""
+        if len(self._window) < 2:
+            return 0.0, 0
+        (begin, frames, size), (end, more, sizes) = self._window[0], self._window[-1]
+        seconds = max(end - begin, 1e-3)
+        return round((more - frames) / seconds, 1), round((sizes - size) * 8 / seconds)
+
+
 class _Watch:
     """What is remembered of one camera."""
 
@@ -170,12 +235,9 @@ class _Watch:
         self._alarmed = alarmed
         self._main = _Counting()
         self._sub = _Counting()
-        # When there were how many pictures of either quality, and bytes.
-        self._window: deque[tuple[float, int, int, int]] = deque()
+        self._mainPictures = self._shown = _Pictures()
+        self._subPictures = _Pictures()
         self._lost: str | None = None
-        self._seen: Frame | None = None
-        self._sets: tuple[bytes, ...] = ()
-        self._size = (0, 0)
         self._unsubscribe = [
             camera.onState(self._entered),
             camera.onLost(self._wasLost),
@@ -224,43 +286,32 @@ class _Watch:
         """Once a second."""
         self.count()
         now = self._clock.seconds()
-        if self._window and now < self._window[-1][0]:
-            self._window.clear()  # the clock was set back
-        frames = self._main.total.frames, self._sub.total.frames
-        self._window.append((now, *frames, self.total.bytes))
-        while len(self._window) > 2 and now - self._window[1][0] >= WINDOW:
-            self._window.popleft()
+        self._mainPictures.sample(now, self._main.total)
+        self._subPictures.sample(now, self._sub.total)
         self._look()
 
     def rates(self) -> tuple[float, int]:
         """Pictures and bits a second; of two qualities the pictures of the better."""
-        if len(self._window) < 2:
-            return 0.0, 0
-        (begin, main, sub, size), (end, mains, subs, sizes) = (
-            self._window[0],
-            self._window[-1],
-        )
-        seconds = max(end - begin, 1e-3)
-        fps = (mains - main or subs - sub) / seconds
-        return round(fps, 1), round((sizes - size) * 8 / seconds)
+        fps, bitRate = self._mainPictures.rates()
+        subFps, subBitRate = self._subPictures.rates()
+        return fps or subFps, bitRate + subBitRate
 
     def _look(self) -> None:
         """What kind of pictures are they?"""
-        frame = self._newest()
-        if frame is None or frame is self._seen:
-            return
-        sets = parameterSets(frame.codec, frame.data)
-        known = self._seen is not None and self._seen.codec is frame.codec
-        self._seen = frame
-        if not (known and sets == self._sets):
-            self._sets = sets
-            self._size = pictureSize(frame.codec, frame.data)
+        sub = None if self.camera.twin is None else self.camera.twin.video.last
+        main = self.camera.video.last
+        self._mainPictures.look(main)
+        self._subPictures.look(sub)
+        if main is not None:
+            self._shown = self._mainPictures
+        elif sub is not None:
+            self._shown = self._subPictures
 
-    def _newest(self) -> Frame | None:
-        streams: list[Stream] = [self.camera.video]
-        if self.camera.twin is not None:
-            streams.append(self.camera.twin.video)
-        return next((s.last for s in streams if s.last is not None), None)
+    def _subReport(self) -> SubReport | None:
+        twin, pictures = self.camera.twin, self._subPictures
+        if twin is None or not twin.video.audience:
+            return None
+        return SubReport(pictures.codec, *pictures.size, *pictures.rates())
 
     # Telling.
 
@@ -270,7 +321,7 @@ class _Watch:
         self._look()
         camera, total = self.camera, self.total
         found = camera.found
-        width, height = self._size
+        width, height = self._shown.size
         fps, bitRate = self.rates()
         return CameraReport(
             name=camera.name,
@@ -279,9 +330,9 @@ class _Watch:
             address=None if found is None else found.address,
             state=camera.state.value,
             since=self.since,
-            codec=None if self._seen is None else self._seen.codec.value,
-            width=width or None,
-            height=height or None,
+            codec=self._shown.codec,
+            width=width,
+            height=height,
             fps=fps,
             bitRate=bitRate,
             lost=total.lost,
@@ -290,12 +341,13 @@ class _Watch:
             sound=True if total.soundFrames else None,
             lastError=self._problem(),
             reconnects=max(0, self.sessions - 1),
+            sub=self._subReport(),
         )
 
     def _problem(self) -> str | None:
         if self.camera.state is CameraState.UP:
             return self.camera.video.problem or None
-        return self._lost
+        return self.camera.problem or self._lost
 
 
 def titleOf(camera: Camera) -> str:

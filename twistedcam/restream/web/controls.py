@@ -17,6 +17,7 @@ from ...camera import Camera
 from ...commands import PRESETS
 from ...errors import NotConnected, TwistedcamError
 from ...reactors import Timers
+from .orders import Obey, Orders
 from .pages import Page, Refusal, body, send, sendJson
 from .site import WebRequest
 
@@ -28,10 +29,10 @@ LONGEST_MOVEMENT = 10.0
 STOP_TRIES, STOP_AGAIN = 30, 1.0
 
 Direction = Literal[
-    "left",
-    "right",
     "up",
     "down",
+    "left",
+    "right",
     "left-up",
     "right-up",
     "left-down",
@@ -100,15 +101,31 @@ class Movement:
 
     def __init__(self, clock: Timers, camera: Camera) -> None:
         self.camera = camera
+        self._orders = Orders()
         self._clock = clock
         self._timer: IDelayedCall | None = None
         self._over = False
 
     def turn(self, turn: Turn) -> Deferred[None]:
         """Begin, or end; the newest command is the one that counts."""
-        self._disarm()
         if turn.direction == "stop":
-            return self.camera.stop().addErrback(self._stopAgain)
+            return self._orders.stop(self._halt)
+        return self._orders.move(lambda: self._go(turn))
+
+    def other(self, obey: Obey) -> Deferred[None]:
+        """
+        Do something else, in its turn.
+
+        @raise Refusal: too much waits already.
+        """
+        return self._orders.other(obey)
+
+    def _halt(self) -> Deferred[None]:
+        self._disarm()
+        return self.camera.stop().addErrback(self._stopAgain)
+
+    def _go(self, turn: Turn) -> Deferred[None]:
+        self._disarm()
         if turn.direction != "home" and not turn.step:
             self._arm(turn.seconds, STOP_TRIES)
         moving = self.camera.move(turn.direction, step=turn.step)
@@ -117,6 +134,7 @@ class Movement:
     def end(self) -> None:
         """Nobody will stop it any more: do it now, if it turns."""
         self._over = True
+        self._orders.end()
         if self._timer is not None:
             self._disarm()
             self.camera.stop().addErrback(self._notStopped, 0)
@@ -193,9 +211,10 @@ class _Control(Page):
     methods: ClassVar[tuple[bytes, ...]] = (b"POST",)
     isLeaf = True
 
-    def __init__(self, camera: Camera) -> None:
+    def __init__(self, camera: Camera, movements: Movements) -> None:
         super().__init__()
         self._camera = camera
+        self._movements = movements
 
     def answer(self, request: WebRequest) -> Coroutine[Any, Any, None] | None:
         """Do it."""
@@ -203,6 +222,14 @@ class _Control(Page):
         return self._obey(request, self._command(request))
 
     def _command(self, request: WebRequest) -> Deferred[None]:
+        return self._movements.of(self._camera).other(self._order(request))
+
+    def _order(self, request: WebRequest) -> Obey:
+        """
+        What is to be done.
+
+        @raise Refusal: that is no order.
+        """
         raise NotImplementedError
 
     async def _obey(self, request: WebRequest, obeyed: Deferred[None]) -> None:
@@ -213,10 +240,6 @@ class _Control(Page):
 class TurnPage(_Control):
     """Turns the camera."""
 
-    def __init__(self, camera: Camera, movements: Movements) -> None:
-        super().__init__(camera)
-        self._movements = movements
-
     def _command(self, request: WebRequest) -> Deferred[None]:
         return self._movements.of(self._camera).turn(body(request, Turn))
 
@@ -224,29 +247,30 @@ class TurnPage(_Control):
 class PresetPage(_Control):
     """Goes to a stored position, or stores one."""
 
-    def _command(self, request: WebRequest) -> Deferred[None]:
+    def _order(self, request: WebRequest) -> Obey:
         preset = body(request, Preset)
         if preset.action == "set":
-            return self._camera.setPreset(preset.number)
-        return self._camera.goToPreset(preset.number)
+            return lambda: self._camera.setPreset(preset.number)
+        return lambda: self._camera.goToPreset(preset.number)
 
 
 class LightPage(_Control):
     """Switches the lamp."""
 
-    def _command(self, request: WebRequest) -> Deferred[None]:
-        return self._camera.light(body(request, Switch).on)
+    def _order(self, request: WebRequest) -> Obey:
+        wanted = body(request, Switch)
+        return lambda: self._camera.light(wanted.on)
 
 
 class InfraredPage(_Control):
     """Switches the lamps for the night."""
 
-    def _command(self, request: WebRequest) -> Deferred[None]:
+    def _order(self, request: WebRequest) -> Obey:
         wanted = body(request, Infrared)
         if (wanted.mode is None) == (wanted.on is None):
             raise Refusal(400, "say either mode or on")
         mode = int(bool(wanted.on)) if wanted.mode is None else wanted.mode
-        return self._camera.setImage(infrared=mode)
+        return lambda: self._camera.setImage(infrared=mode)
 
 
 class ImagePage(_Control):
@@ -265,8 +289,8 @@ class ImagePage(_Control):
         fields = Image.__struct_fields__
         sendJson(request, {name: getattr(settings, name) for name in fields})
 
-    def _command(self, request: WebRequest) -> Deferred[None]:
+    def _order(self, request: WebRequest) -> Obey:
         changes: dict[str, int] = msgspec.to_builtins(body(request, Image))
         if not changes:
             raise Refusal(400, "say what to change")
-        return self._camera.setImage(**changes)
+        return lambda: self._camera.setImage(**changes)

@@ -19,16 +19,26 @@ from base64 import b64decode
 from collections import OrderedDict
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlencode
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 
 from ...reactors import Timers
-from ..access import Access, Slowdown
-from .pages import Denied, Page, Refusal, argument, refuse, send
+from ..access import Access, Slowdown, placeOf
+from .pages import (
+    Denied,
+    Page,
+    Refusal,
+    addressOf,
+    argument,
+    isForeign,
+    refuse,
+    send,
+    wantsPage,
+)
 from .site import WebRequest
 
 #: Names that nobody can buy.
@@ -56,6 +66,20 @@ class Health(Page):
     def answer(self, request: WebRequest) -> None:
         """Say so."""
         send(request, b"ok\n", "text/plain; charset=utf-8")
+
+
+class _Moved(Page):
+    """Somewhere else."""
+
+    isLeaf = True
+
+    def __init__(self, location: str) -> None:
+        super().__init__()
+        self._location = location
+
+    def answer(self, request: WebRequest) -> None:
+        """Say where."""
+        send(request, b"", None, 303, {"Location": self._location})
 
 
 class _Late(Resource):
@@ -124,13 +148,13 @@ class Gate(Resource):
         if request.postpath == [HEALTH]:
             return Health()
         try:
-            late = self._login(request) if self._access.required else None
-            if not self._access.required:
-                self._checkHost(request)
-                self._checkSite(request)
+            if self._access.required:
+                return self._login(request) or self._inside
+            self._checkHost(request)
+            self._checkSite(request)
         except Refusal as refusal:
             return Denied(refusal)
-        return self._inside if late is None else late
+        return self._inside
 
     # Names.
 
@@ -144,8 +168,8 @@ class Gate(Resource):
         if hosts and not self._isOurs(hosts[0]):
             raise Refusal(
                 403,
-                "this host name is not known here: add it to 'hosts', or ask for a"
-                " login",
+                "this host name is not known here: add it to hosts in [web], or set"
+                " a login there",
             )
 
     def _isOurs(self, host: str) -> bool:
@@ -164,25 +188,21 @@ class Gate(Resource):
 
         @raise Refusal: another site shows something of ours.
         """
-        if (
-            not self._open
-            and request.header("Sec-Fetch-Site") == "cross-site"
-            and request.header("Sec-Fetch-Mode") != "navigate"
-        ):
+        if not self._open and isForeign(request):
             raise Refusal(403, "pages of other sites may not show this")
 
     # Logins.
 
-    def _login(self, request: WebRequest) -> _Late | None:
+    def _login(self, request: WebRequest) -> Resource | None:
         """
-        @return: who is to be told that he was wrong, and when; L{None}: come in.
+        @return: what says that he was wrong, and when, or sends him to the page;
+            L{None}: come in.
         @raise Refusal: not without a login.
         """
         name = self._cookieName(request)
-        cookie = request.getCookie(name.encode()) or b""
-        if hmac.compare_digest(cookie, self._cookie.encode()):
-            return None
         offered = [*_offered(request)]
+        if self._hasCookie(request, name):
+            return _withoutToken(request)
         ask = _ask(request)
         if not offered:
             raise Refusal(401, "a login is needed", ask)
@@ -191,8 +211,15 @@ class Gate(Resource):
         right = any(
             self._access.checkToken(secret) for user, secret in offered if user is None
         )
-        address = _addressOf(request)
-        if not right and (wait := self._slowdown.refused(address)):
+        address = place = addressOf(request)
+        if not right and _onlyInAddress(request):
+            # Every page can make its visitor's browser ask like that, so that it
+            # must not be the visitor who is not heard for a while.
+            self._tell(address)
+            raise Refusal(401, "wrong login", ask)
+        if isForeign(request):
+            place = f"{placeOf(address)} from other sites"  # the same for passwords
+        if not right and (wait := self._slowdown.refused(place)):
             raise Refusal(
                 429, "too many wrong logins", {"Retry-After": str(int(wait) + 1)}
             )
@@ -206,15 +233,32 @@ class Gate(Resource):
                 self._cookie,
                 path="/",
                 httpOnly=True,
-                sameSite="strict",
+                # With "strict", a link on another site would lead to the page with
+                # the token, and from there nowhere.  What changes something needs a
+                # header that no other site can send, and WebSockets our origin.
+                sameSite="lax",
                 # Behind a proxy; whoever lies only loses his own cookie.
                 secure=request.isSecure()
                 or request.header("X-Forwarded-Proto").lower() == "https",
             )
-            return None
+            return _withoutToken(request)
         self._tell(address)
-        delay = self._slowdown.wrong(address)
+        delay = self._slowdown.wrong(place)
         return _Late(self, Refusal(401, "wrong login", ask), delay)
+
+    def _hasCookie(self, request: WebRequest, name: str) -> bool:
+        """
+        Has he ours?  There may be others of that name: for a longer path, or from
+        another service on this host.
+        """
+        for header in request.headers("Cookie"):
+            for cookie in header.split(";"):
+                key, _, value = cookie.strip().partition("=")
+                if key == name and hmac.compare_digest(
+                    value.encode("utf-8", "replace"), self._cookie.encode()
+                ):
+                    return True
+        return False
 
     def _cookieName(self, request: WebRequest) -> str:
         # Browsers send cookies to all ports of a host.
@@ -276,6 +320,33 @@ def _offered(request: WebRequest) -> list[tuple[str | None, str]]:
     return offered
 
 
+def _onlyInAddress(request: WebRequest) -> bool:
+    """Does it bring a token in its address, and no other login?"""
+    return argument(request, "token") is not None and not request.header(
+        "Authorization"
+    )
+
+
+def _withoutToken(request: WebRequest) -> _Moved | None:
+    """The page has no token in the address bar, nor in the browser's history."""
+    if (
+        request.method != b"GET"
+        or request.postpath != [b""]
+        or argument(request, "token") is None
+        or not wantsPage(request)
+    ):
+        return None
+    assert request.args is not None
+    rest = [
+        (name, value)
+        for name, values in request.args.items()
+        for value in values
+        if name != b"token"
+    ]
+    # Behind a proxy, this need not be the root.
+    return _Moved(f"./?{urlencode(rest)}" if rest else "./")
+
+
 def hostName(host: str) -> str:
     """The name in a C{Host} header, without the port."""
     name = host.strip().lower()
@@ -290,11 +361,3 @@ def _isAddress(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _addressOf(request: WebRequest) -> str:
-    """Where a request comes from."""
-    client = request.getClientAddress()
-    if isinstance(client, IPv4Address | IPv6Address):
-        return client.host
-    return "a local socket"

@@ -14,6 +14,7 @@ from .pages import Refusal, later, sendHead, wantsSound, wantsSub
 from .site import WebRequest
 from .streaming import Streaming
 from .tools import CameraPage, Tools
+from .watching import Watching
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,18 @@ class Container:
     """
     A kind of file.
 
+    @ivar name: in paths.
     @ivar goesOn: may another one simply follow?
     """
 
+    name: str
     packaging: Packaging
     contentType: str
     goesOn: bool
 
 
-TRANSPORT_STREAM = Container(TS, "video/mp2t", True)
-LIVE_MP4 = Container(MP4, "video/mp4", False)
+TRANSPORT_STREAM = Container("stream.ts", TS, "video/mp2t", True)
+LIVE_MP4 = Container("live.mp4", MP4, "video/mp4", False)
 
 
 class LivePage(CameraPage):
@@ -75,8 +78,7 @@ class _LiveViewer:
             request,
             headers,
             self._watcher,
-            camera,
-            lambda: tools.whyNothing(camera),
+            Watching(tools, camera, sub, container.name, request),
         )
         broadcast = tools.broadcasts.of(
             camera, container.packaging, sub=sub, sound=sound

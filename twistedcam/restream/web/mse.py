@@ -19,7 +19,6 @@ from wsproto.handshake import H11Handshake
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from zope.interface import implementer
 
-from ...camera import Camera
 from ...media.frame import Codec
 from ...media.mux import MuxError, NotMuxable, Piece
 from ..broadcast import MSE
@@ -28,6 +27,7 @@ from .pages import Refusal, checkOrigin, wantsSound, wantsSub
 from .site import Connection, WebRequest, abort
 from .streaming import Patience
 from .tools import CameraPage, Tools
+from .watching import Watching
 
 #: Seconds between two pings, and without an answer to one until somebody is gone.
 PING_EVERY, PONG_WITHIN = 20.0, 90.0
@@ -57,7 +57,8 @@ class MsePage(CameraPage):
         connection = cast(Connection, request.channel.transport)
 
         def open(_: Any) -> _Socket:
-            return _Socket(self._tools, self._camera, connection, sub, sound)
+            watching = Watching(self._tools, self._camera, sub, "mse", request)
+            return _Socket(self._tools, watching, connection, sub, sound)
 
         WebSocketResource(_Factory(open)).render_GET(request)
 
@@ -80,12 +81,13 @@ class _Socket:
     def __init__(
         self,
         tools: Tools,
-        camera: Camera,
+        watching: Watching,
         connection: Connection,
         sub: bool,
         sound: bool,
     ) -> None:
-        self.camera = camera
+        self.camera = watching.camera
+        self._watching = watching
         self._tools = tools
         self._connection = connection
         self._sub = sub
@@ -149,6 +151,8 @@ class _Socket:
                 _TRACKS[piece.track] + piece.data
             )
         )
+        if not self._over:
+            self._watching.sent(len(piece.data))
 
     def _failed(self, problem: MuxError) -> None:
         if isinstance(problem, NotMuxable):
@@ -225,6 +229,7 @@ class _Socket:
         self._over = True
         self._tools.viewers.leave(self)
         self._watcher.close()
+        self._watching.ended()
         if self._transport is not None:
             self._transport.detachProducer()
 

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -27,10 +28,12 @@ from ...errors import (
 )
 from ...media.jpeg import NoPicture
 from .site import MAX_BODY, WebRequest
+from .wording import away, wrongBody
 
 T = TypeVar("T")
 
 JSON = "application/json; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
 
 #: Seconds after which to try again what does not work just now.
 RETRY_AFTER = 5
@@ -68,7 +71,9 @@ def refusalOf(problem: BaseException) -> Refusal | None:
             return later("the server stops")
         case CommandTimeout():
             return Refusal(504, str(problem))
-        case NotConnected() | SessionClosed() | Disconnected() | NotDelivered():
+        case NotConnected():
+            return later(away(str(problem)))
+        case SessionClosed() | Disconnected() | NotDelivered():
             return later(str(problem))
         case CommandError() | NoPicture():
             return Refusal(502, str(problem) or "the camera refuses")
@@ -116,6 +121,10 @@ def sendHead(request: WebRequest, headers: dict[str, str]) -> None:
 
 def refuse(request: WebRequest, refusal: Refusal) -> None:
     """Answer no, unless nobody is there any more."""
+    if refusal.code == 401 and wantsPage(request):
+        text = f"{refusal.sentence}\n".encode()
+        send(request, text, TEXT, refusal.code, refusal.headers)
+        return
     body = msgspec.json.encode({"error": refusal.sentence})
     send(request, body, JSON, refusal.code, refusal.headers)
 
@@ -193,6 +202,32 @@ class Denied(Page):
 # Who asks, and for what.
 
 
+def wantsPage(request: WebRequest) -> bool:
+    """
+    Is it a person's browser that asks, for something to be shown to him?
+
+    Browsers say so plainly to those only whom they trust, but always what they take.
+    """
+    mode = request.header("Sec-Fetch-Mode")
+    return mode in ("", "navigate") and "text/html" in request.header("Accept")
+
+
+def isForeign(request: WebRequest) -> bool:
+    """Does a page of another site show it, as far as the browser tells?"""
+    return (
+        request.header("Sec-Fetch-Site") == "cross-site"
+        and request.header("Sec-Fetch-Mode") != "navigate"
+    )
+
+
+def addressOf(request: WebRequest) -> str:
+    """Where a request comes from."""
+    client = request.getClientAddress()
+    if isinstance(client, IPv4Address | IPv6Address):
+        return client.host
+    return "a local socket"
+
+
 def checkOrigin(request: WebRequest) -> None:
     """
     Did a page of ours ask, or no page at all?
@@ -236,7 +271,7 @@ def body(request: WebRequest, type: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=type)
     except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
-        raise Refusal(400, f"{problem}") from problem
+        raise Refusal(400, wrongBody(data, type)) from problem
 
 
 def argument(request: WebRequest, name: str) -> str | None:

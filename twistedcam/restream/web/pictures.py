@@ -5,7 +5,7 @@ Single pictures, and rows of them: C{snapshot.jpg} and C{stream.mjpeg}.
 from __future__ import annotations
 
 import re
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +14,17 @@ from twisted.python.failure import Failure
 
 from ...camera import Camera
 from ...errors import CommandFailed, CommandTimeout, NotSupported
+from ...keeper import CameraState
 from ...reactors import Timers
 from ...threads import InThread
 from ..archive import fileName
 from ..jpegs import MAX_FPS, PictureViewer
 from ..picture import pictureFromVideo
-from .pages import Refusal, argument, choice, send, sendHead, wantsSub
+from .pages import Refusal, argument, choice, later, send, sendHead, wantsSub
 from .site import WebRequest
 from .streaming import Streaming
 from .tools import CameraPage, Tools
+from .watching import Watching
 
 #: Pictures a second at least.
 MIN_FPS = 0.1
@@ -44,7 +46,8 @@ class Snapshots:
         self._clock = clock
         self._inThread = inThread
         self._waiting: dict[tuple[Camera, bool], list[Deferred[Any]]] = {}
-        self._underWay: set[Deferred[Any]] = set()
+        self._taking: dict[tuple[Camera, bool], Deferred[Any]] = {}
+        self._seen: set[tuple[Camera, bool]] = set()
 
     def take(self, camera: Camera, fromVideo: bool) -> Deferred[tuple[bytes, str]]:
         """
@@ -59,10 +62,10 @@ class Snapshots:
             return result
         self._waiting[key] = [result]
         taking = Deferred.fromCoroutine(self._take(camera, fromVideo))
-        self._underWay.add(taking)
+        self._taking[key] = taking
 
         def tell(outcome: tuple[bytes, str] | Failure) -> None:
-            self._underWay.discard(taking)
+            self._taking.pop(key, None)
             for one in self._waiting.pop(key):
                 if isinstance(outcome, Failure):
                     one.errback(outcome)
@@ -74,8 +77,27 @@ class Snapshots:
 
     def end(self) -> None:
         """Nobody wants one any more."""
-        for taking in list(self._underWay):
+        for taking in list(self._taking.values()):
             taking.cancel()
+
+    def tick(self, problem: Callable[[Camera], str]) -> None:
+        """
+        Once a second: is there anything to wait for?
+
+        @param problem: why no video comes of a camera; empty: it may come.
+        """
+        # A camera that was asked just now may have changed its mind.
+        before, self._seen = self._seen, {*self._waiting}
+        for (camera, fromVideo), waiting in list(self._waiting.items()):
+            if not fromVideo or (camera, fromVideo) not in before:
+                continue
+            why = problem(camera)
+            if not why:
+                continue
+            refused, waiting[:] = waiting[:], []
+            for one in refused:
+                one.errback(later(why))
+            self._taking[camera, fromVideo].cancel()
 
     async def _take(self, camera: Camera, fromVideo: bool) -> tuple[bytes, str]:
         if not fromVideo:
@@ -106,7 +128,14 @@ class SnapshotPage(CameraPage):
     async def _answer(
         self, request: WebRequest, fromVideo: bool, download: bool
     ) -> None:
-        picture, source = await self._snapshots.take(self._camera, fromVideo)
+        if fromVideo and self._camera.state is not CameraState.UP:
+            raise later(self._tools.whyNothing(self._camera))
+        try:
+            picture, source = await self._snapshots.take(self._camera, fromVideo)
+        except CommandTimeout as problem:
+            if not fromVideo:
+                raise
+            raise later(self._tools.whyNothing(self._camera)) from problem
         headers = {"X-Twistedcam-From": source}
         if download:
             time = datetime.fromtimestamp(self._tools.clock.seconds())
@@ -142,8 +171,7 @@ class PicturesPage(CameraPage):
             request,
             headers,
             viewer,
-            self._camera,
-            lambda: self._tools.whyNothing(self._camera),
+            Watching(self._tools, self._camera, sub, "stream.mjpeg", request),
         )
         self._tools.pictures.of(self._camera, sub).join(viewer)
 
@@ -161,11 +189,12 @@ def _fps(request: WebRequest) -> float | None:
     """
     How many a second, if it was said.
 
-    @raise Refusal: that is no number.
+    @raise Refusal: it cannot be.
     """
     text = argument(request, "fps")
     if text is None:
         return None
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text) or float(text) == 0:
-        raise Refusal(400, "fps is a number of pictures a second")
-    return min(MAX_FPS, max(MIN_FPS, float(text)))
+    isNumber = re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text)
+    if isNumber is None or not MIN_FPS <= float(text) <= MAX_FPS:
+        raise Refusal(400, f"fps is a number from {MIN_FPS:g} to {MAX_FPS:g}")
+    return float(text)

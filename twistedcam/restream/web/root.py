@@ -98,10 +98,10 @@ class CamerasPage(Page):
             b"live.mp4": lambda: LivePage(tools, camera, LIVE_MP4),
             b"mse": lambda: MsePage(tools, camera),
             b"ptz": lambda: TurnPage(camera, self._movements),
-            b"preset": lambda: PresetPage(camera),
-            b"light": lambda: LightPage(camera),
-            b"infrared": lambda: InfraredPage(camera),
-            b"image": lambda: ImagePage(camera),
+            b"preset": lambda: PresetPage(camera, self._movements),
+            b"light": lambda: LightPage(camera, self._movements),
+            b"infrared": lambda: InfraredPage(camera, self._movements),
+            b"image": lambda: ImagePage(camera, self._movements),
         }
 
 

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from ...camera import Camera
 from ...fleet import Fleet
 from ...reactors import Timers
 from ...threads import InThread, threads
@@ -104,7 +105,7 @@ class WebService(ListeningService):
             Slowdown(clock) if slowdown is None else slowdown,
             open=config.open,
         )
-        self._connections = Connections(WebSite(clock, self._gate))
+        self._connections = Connections(WebSite(clock, self._gate), clock)
         super().__init__(endpoint, cast(IProtocolFactory, self._connections))
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = reactor
@@ -134,8 +135,14 @@ class WebService(ListeningService):
             self._events.statistics(self._tools.observatory.tick())
             self._tools.viewers.tick(now)
             self._tools.listeners.tick(now)
+            self._snapshots.tick(self._hopeless)
         except Exception:  # there is a next time
             self.log.failure("looking after cameras and viewers")
+
+    def _hopeless(self, camera: Camera) -> str:
+        """Why no video will come of a camera; empty: it may come."""
+        known = self._tools.problem(camera)
+        return self._tools.whyNothing(camera) if known else ""
 
     def stopService(self) -> Deferred[None]:
         """

@@ -9,7 +9,12 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
-from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IProtocolNegotiationFactory,
+)
+from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
@@ -18,12 +23,27 @@ from twisted.web.server import Request, Site
 from zope.interface import implementer
 
 from ...reactors import Timers
+from ..access import isLoopback, placeOf
 
 #: Seconds that a connection may be idle.
 IDLE = 60.0
 
-#: Connections at once: more than all who may watch and listen.
-MAX_CONNECTIONS = 1000
+#: Connections at once: a process may have 1024 files open, and the cameras and RTSP
+#: need some of them.  And from one address, unless it is this machine's: behind
+#: that, there may be a proxy with many people.
+MAX_CONNECTIONS, MAX_FROM_ONE = 500, 100
+
+#: Requests that are begun at once: more than anybody sends without waiting.
+MAX_PIPELINED = 32
+
+#: Seconds that a request may take to come in.
+REQUEST_WITHIN = 20.0
+
+#: Seconds that somebody may take to read the rest before a connection is closed.
+LINGER = 30.0
+
+#: Bytes that are kept of what somebody sends who does not read the answers.
+_MAX_KEPT = 16384
 
 #: Bytes of a request's body that anybody may need; and that are read at all.
 MAX_BODY, MAX_READ = 4096, 65536
@@ -119,7 +139,70 @@ class WebRequest(Request):
 
 
 class _Channel(HTTPChannel):
-    """One connection's HTTP."""
+    """
+    One connection's HTTP.
+
+    Twisted answers all requests that came in one piece at once, whether or not
+    anybody reads the answers: here, the next one waits until there is room for its
+    answer, and a request that comes in too slowly is not waited for.
+    """
+
+    _coming: IDelayedCall | None = None
+    _begun = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        """The next bytes."""
+        if self._busyReceiving:  # Twisted puts back what came behind a request
+            super().dataReceived(data)
+            return
+        self._begun = 0
+        super().dataReceived(data)
+        if self.paused and len(self._buffer) > _MAX_KEPT:
+            self._networkProducer.pauseProducing()
+        self._watch()
+
+    def allContentReceived(self) -> None:
+        """A request is complete."""
+        self._watchNoMore()
+        self._begun += 1
+        if self._begun > MAX_PIPELINED:
+            abort(self.transport)
+        else:
+            super().allContentReceived()
+
+    def pauseProducing(self) -> None:
+        """No more answers for now: what has been read already waits as well."""
+        self.paused = True
+        self._watchNoMore()
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+        self.paused = False
+        super().resumeProducing()
+        if self._buffer:
+            self.dataReceived(b"")
+        self._watch()
+
+    def _watch(self) -> None:
+        """Begin to count the seconds when a request begins."""
+        incomplete = not self._handlingRequest and (self._buffer or self.requests)
+        if incomplete and not self.paused and self._coming is None:
+            self._coming = self.callLater(REQUEST_WITHIN, self._tooSlow)
+
+    def _watchNoMore(self) -> None:
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            coming.cancel()
+
+    def _tooSlow(self) -> None:
+        self._coming = None
+        abort(self.transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It is over."""
+        self._watchNoMore()
+        super().connectionLost(reason)
 
     def timeoutConnection(self) -> None:
         """Browsers leave connections open all day long: not worth a line each."""
@@ -161,9 +244,36 @@ class Connection(ProtocolWrapper):
     One connection.
 
     @ivar allowance: bytes that may come in yet; L{None}: HTTP bounds them.
+    @ivar place: what counts as one address with where it comes from; empty: this
+        machine.
     """
 
     allowance: int | None = None
+    place = ""
+    _lingering: IDelayedCall | None = None
+
+    def loseConnection(self) -> None:
+        """Close it when all is written; should nobody read it, all the same."""
+        super().loseConnection()
+        if self._lingering is None:
+            clock = cast(Connections, self.factory).clock
+            self._lingering = clock.callLater(LINGER, self._lingered)
+
+    def _lingered(self) -> None:
+        self._lingering = None
+        self.abortConnection()
+
+    def abortConnection(self) -> None:
+        """Close it now."""
+        self.disconnecting = True
+        abort(self.transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It is over."""
+        lingering, self._lingering = self._lingering, None
+        if lingering is not None:
+            lingering.cancel()
+        super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
         """Pass on what is allowed."""
@@ -172,9 +282,15 @@ class Connection(ProtocolWrapper):
         if self.allowance is not None:
             self.allowance -= len(data)
             if self.allowance < 0:
-                abort(self.transport)
+                self.abortConnection()
                 return
         super().dataReceived(data)
+
+
+def _placeOf(peer: IAddress | None) -> str:
+    """Where a connection comes from; empty: from this machine."""
+    host = getattr(peer, "host", None)
+    return "" if host is None or isLoopback(host) else placeOf(host)
 
 
 @implementer(IProtocolNegotiationFactory)
@@ -182,14 +298,16 @@ class Connections(WrappingFactory[Connection]):
     """
     All connections.
 
+    @ivar clock: of all of them.
     @ivar emptied: called when the last one is gone.
     """
 
     protocol = Connection
     noisy = False
 
-    def __init__(self, site: WebSite) -> None:
+    def __init__(self, site: WebSite, clock: Timers) -> None:
         super().__init__(site)
+        self.clock = clock
         self.emptied: Callable[[], None] = lambda: None
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -198,9 +316,13 @@ class Connections(WrappingFactory[Connection]):
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:  # type: ignore[override]
         """Admit one more, unless there are too many."""
-        if len(self.protocols) >= MAX_CONNECTIONS:
+        place = _placeOf(addr)
+        others = sum(connection.place == place for connection in self.protocols)
+        if len(self.protocols) >= MAX_CONNECTIONS or (place and others >= MAX_FROM_ONE):
             return None
-        return super().buildProtocol(addr)
+        connection: Connection = super().buildProtocol(addr)
+        connection.place = place
+        return connection
 
     def unregisterProtocol(self, p: Connection) -> None:
         """One is gone."""

@@ -4,19 +4,22 @@ Responses that go on until somebody ends them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from ...camera import Camera
 from ...reactors import Timers
 from .audience import Audience
 from .pages import Refusal, later, refuse
 from .site import WebRequest, abort
+from .watching import Watching
 
 #: Seconds that the first bytes may take.
 FIRST_WITHIN = 10.0
+
+#: Seconds after which a camera has told why it sends nothing, if it tells.
+TOLD_WITHIN = 1.0
 
 #: Seconds that somebody may take nothing at all before he counts as gone.
 STALLED = 300.0
@@ -68,21 +71,20 @@ class Streaming:
         request: WebRequest,
         headers: Mapping[str, str],
         source: IPushProducer,
-        camera: Camera | None = None,
-        why: Callable[[], str] = lambda: "nothing came",
+        watching: Watching | None = None,
     ) -> None:
         """
         @param source: what writes here; is paused, resumed and, at the end, stopped.
-        @param why: says why nothing has come.
+        @param watching: who watches a camera, if it is one.
         """
-        self.camera = camera
+        self.camera = None if watching is None else watching.camera
         self.began = False
         self._clock = clock
         self._audience = audience
         self._request = request
         self._headers = headers
         self._source = source
-        self._why = why
+        self._watching = watching
         self._patience = Patience(clock)
         self._since = clock.seconds()
         self._over = False
@@ -99,6 +101,8 @@ class Streaming:
             for name, value in self._headers.items():
                 self._request.setHeader(name, value)
         self._request.write(data)
+        if self._watching is not None:
+            self._watching.sent(len(data))
 
     def refuse(self, refusal: Refusal) -> None:
         """It is not to be; if it has begun, it breaks off."""
@@ -132,8 +136,16 @@ class Streaming:
         """Is it time to give up?"""
         if self._patience.over:
             self.abort()
-        elif not self.began and now - self._since >= FIRST_WITHIN:
-            self.refuse(later(self._why()))
+        elif not self.began and self._isVain(now - self._since):
+            watching = self._watching
+            self.refuse(later("nothing came" if watching is None else watching.why()))
+
+    def _isVain(self, seconds: float) -> bool:
+        """After so many seconds: is it of no use to wait for the first bytes?"""
+        if seconds >= FIRST_WITHIN:
+            return True
+        watching = self._watching
+        return watching is not None and watching.hopeless and seconds >= TOLD_WITHIN
 
     def _finish(self) -> None:
         """Free everything; may be called more than once."""
@@ -142,6 +154,8 @@ class Streaming:
         self._over = True
         self._audience.leave(self)
         self._source.stopProducing()
+        if self._watching is not None:
+            self._watching.ended()
         if not self._request.gone:
             self._request.unregisterProducer()
 
