@@ -1,6 +1,6 @@
 """
-Emulated cameras in a process of their own, for C{media.py}, so that what they cost
-is not mistaken for what the client costs.
+Emulated cameras in a process of their own, so that what they cost is not mistaken
+for what the client costs.
 
 The parent describes them by L{Spec}, as JSON on the command line.  This process
 says C{ready} when they are on air, and goes on until its standard input is closed;
@@ -10,7 +10,7 @@ then it prints a L{Report}.
 from __future__ import annotations
 
 import json
-import os
+import re
 import resource
 import subprocess
 import sys
@@ -18,13 +18,13 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any, Self, cast
 
-from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IListeningPort, IReadDescriptor
+from orders import Orders
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import globalLogBeginner
-from zope.interface import implementer
 
 from twistedcam.emulator import Doors, EmulatedCamera, Faults
+from twistedcam.emulator.video import Shot, VideoFeed
 from twistedcam.media.assembly import FrameAssembler
 from twistedcam.media.frame import Frame
 from twistedcam.media.timeline import CameraClock, Timeline
@@ -48,6 +48,10 @@ class Spec:
     @ivar reorder: likewise.
     @ivar stamped: note when the last datagram of each frame was sent; not for
         cameras that obfuscate.
+    @ivar numbered: each frame bears its number, see L{numbersIn}; that makes it
+        larger.
+    @ivar dhPort: where they are searched for.
+    @ivar lanPort: likewise.
     """
 
     count: int = 1
@@ -57,6 +61,9 @@ class Spec:
     loss: float = 0.0
     reorder: float = 0.0
     stamped: bool = False
+    numbered: bool = False
+    dhPort: int = DH_PORT
+    lanPort: int = LAN_PORT
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,13 @@ class Emulators:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # Ctrl-C is for the parent
         )
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
 
     def __enter__(self) -> Self:
         answer = cast(IO[str], self._process.stdout).readline()
@@ -105,8 +118,15 @@ class Emulators:
 
     def mark(self) -> None:
         """Here begins what is measured."""
+        self._order("mark")
+
+    def reboot(self, place: int, downFor: float) -> None:
+        """Switch a camera off, and on again after so many seconds."""
+        self._order(f"reboot {place} {downFor}")
+
+    def _order(self, line: str) -> None:
         stdin = cast(IO[str], self._process.stdin)
-        stdin.write("mark\n")
+        stdin.write(f"{line}\n")
         stdin.flush()
 
     def finish(self) -> Report:
@@ -184,35 +204,71 @@ class StampingReactor:
         return opened
 
 
-@implementer(IReadDescriptor)
-class Parent:
+#: What a frame's number is written like, and how often, so that some of it is in one
+#: piece whatever the frame is cut into.
+_NUMBER, _OFTEN = b"#%08d", 100
+_NUMBERS = re.compile(rb"#(\d{8})")
+
+#: A filler NAL unit of H.264, which decoders throw away.
+_FILLER, _FILLED = b"\x00\x00\x00\x01\x0c", b"\x80"
+
+
+def numbersIn(data: bytes) -> set[int]:
+    """The numbers of the frames that are in there, whatever they are packed in."""
+    return set(map(int, set(_NUMBERS.findall(data))))
+
+
+class Numbered(tuple[bytes, ...]):
     """
-    What the parent says, by standard input.
+    Frames that bear a number.
+
+    @ivar number: which.
+    """
+
+    number: int
+
+    def __getitem__(self, place: Any) -> Any:
+        number = _NUMBER % self.number
+        return super().__getitem__(place) + _FILLER + number * _OFTEN + _FILLED
+
+
+def numberAll() -> None:
+    """From now on all cameras of this process send such frames."""
+    take = VideoFeed.take
+
+    def takeNumbered(feed: VideoFeed, shot: Shot) -> None:
+        frames = Numbered(shot.frames)
+        frames.number = shot.number
+        take(feed, shot._replace(frames=frames))
+
+    VideoFeed.take = takeNumbered  # type: ignore[assignment, method-assign]
+
+
+class Work:
+    """
+    What the parent wants.
 
     @ivar cpu: the CPU's seconds when it said so last; in the end, those since then.
     @ivar wall: likewise, of the monotonic clock.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, cameras: list[EmulatedCamera]) -> None:
         self._reactor = reactor
+        self._cameras = cameras
+        self._mark()
+
+    def _mark(self) -> None:
         self.wall, self.cpu = time.monotonic(), cpuSeconds()
 
-    def fileno(self) -> int:
-        """Standard input."""
-        return 0
+    def order(self, line: str) -> None:
+        """It says something."""
+        match line.split():
+            case ["mark"]:
+                self._mark()
+            case ["reboot", place, downFor]:
+                self._cameras[int(place)].reboot(float(downFor))
 
-    def logPrefix(self) -> str:
-        """The reactor wants that."""
-        return "parent"
-
-    def doRead(self) -> Any:
-        """Whatever it says is a mark; nothing is the end."""
-        if not os.read(0, 1024):
-            return ConnectionDone()
-        self.wall, self.cpu = time.monotonic(), cpuSeconds()
-        return None
-
-    def connectionLost(self, reason: object) -> None:
+    def end(self) -> None:
         """That was all."""
         self.wall = time.monotonic() - self.wall
         self.cpu = cpuSeconds() - self.cpu
@@ -233,14 +289,17 @@ def main() -> None:
     reactor: Any = installed
     spec = Spec(**json.loads(sys.argv[1]))
     notebooks: list[Notebook] = []
+    cameras: list[EmulatedCamera] = []
+    if spec.numbered:
+        numberAll()
     for place in range(spec.count):
         ports = reactor
         if spec.stamped:
             notebooks.append(Notebook())
             ports = StampingReactor(reactor, notebooks[-1])
-        doors = Doors(reactor, address(place), DH_PORT, LAN_PORT)
+        doors = Doors(reactor, address(place), spec.dhPort, spec.lanPort)
         doors.open()
-        EmulatedCamera(
+        camera = EmulatedCamera(
             ports,
             deviceId(place),
             doors=doors,
@@ -248,12 +307,14 @@ def main() -> None:
             fps=spec.fps,
             bitrate=spec.bitrate,
             faults=Faults(seed=place, loss=spec.loss, reorder=spec.reorder),
-        ).start()
-    parent = Parent(reactor)
-    reactor.addReader(parent)
+        )
+        camera.start()
+        cameras.append(camera)
+    work = Work(reactor, cameras)
+    reactor.addReader(Orders(work.order, work.end))
     reactor.callWhenRunning(print, "ready", flush=True)
     reactor.run()
-    report = Report(parent.cpu, parent.wall, [notebook.sent for notebook in notebooks])
+    report = Report(work.cpu, work.wall, [notebook.sent for notebook in notebooks])
     print(json.dumps(asdict(report)), flush=True)
 
 

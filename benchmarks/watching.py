@@ -1,6 +1,6 @@
 """
-The client's side of C{media.py}: cameras that are watched over loopback, and what
-that takes.
+The client's side of C{media.py} and C{hundred.py}: cameras that are watched over
+loopback, and what that takes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from twisted.logger import globalLogBeginner
 
 from twistedcam import Camera, Discovery
 from twistedcam.media.frame import Frame
+from twistedcam.trace import Trace
 
 T = TypeVar("T")
 
@@ -102,7 +103,17 @@ class Client:
     @ivar watched: by place.
     """
 
-    def __init__(self, reactor: Any, count: int) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        count: int,
+        watched: Callable[[Camera], Watched] = Watched,
+        trace: Trace | None = None,
+    ) -> None:
+        """
+        @param watched: notes what arrives.
+        @param trace: sees every datagram.
+        """
         self._reactor = reactor
         discovery = Discovery(
             reactor,
@@ -110,9 +121,10 @@ class Client:
             localAddress="127.0.0.1",
             dhPort=DH_PORT,
             lanPort=LAN_PORT,
+            trace=trace,
         )
         self.watched = [
-            Watched(
+            watched(
                 Camera(
                     reactor,
                     deviceId=deviceId(place),
@@ -120,6 +132,7 @@ class Client:
                     pinAddress=True,
                     password="888888",
                     discovery=discovery,
+                    trace=trace,
                 )
             )
             for place in range(count)
