@@ -462,6 +462,8 @@ class End:
         if not self.patient:
             self.receiver.expire(self.now)
         self.sender.expire(self.now)
+        if self.sender.broken:
+            self.sender.fail()
 
     def acknowledge(self) -> None:
         """Tell what came."""

@@ -407,8 +407,10 @@ class Camera(Commands):
         who = "nobody" if self._deviceId is None else f"nobody with {self._deviceId}"
         only = self._address is not None and (self._pinAddress or not self._deviceId)
         where = f" at {self._address}" if only else ""
-        self.problem = f"{who}{where} answers; still searching"
-        self.log.warn("{name}: {problem}", name=self.name, problem=self.problem)
+        self.problem = f"{who}{where} answers"
+        self.log.warn(
+            "{name}: {problem}; still searching", name=self.name, problem=self.problem
+        )
 
     def _sighted(self, found: Found) -> None:
         """Note it, and tell."""

@@ -78,6 +78,8 @@ class _Writer:
         elif kind is Act.TIME:
             self.now += choices.byte() / 40
             self.sender.expire(self.now)
+            if self.sender.broken:
+                self.sender.fail()
         elif kind is Act.AGAIN:
             self.eager = True
         else:
