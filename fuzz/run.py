@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import re
 import shutil
 import subprocess
@@ -42,7 +43,7 @@ from fuzz.choose import choose  # noqa: E402
 from fuzz.targets import Target, load, names  # noqa: E402
 
 #: Seconds that one input may take, and MiB that the process may have.
-TIMEOUT, MEMORY = 25, 1024
+TIMEOUT, MEMORY = 25, 400
 
 #: Seconds that a process needs before it begins, and that it may take longer than it
 #: was told.
@@ -50,6 +51,9 @@ STARTING, GRACE = 3, 120
 
 #: What is kept of a target's corpus at most.
 MAX_FILES, MAX_BYTES = 60, 32_000
+
+#: Files are fast there.
+_MEMORY = Path("/dev/shm")
 
 _STATUS = re.compile(r"^#\d+\s+\w+\s+cov: (\d+) ft: (\d+) corp: (\d+)/")
 _STATISTIC = re.compile(r"^stat::(\w+):\s+(\d+)")
@@ -164,18 +168,21 @@ def _libFuzzer(
         *existing,
     ]
     began = time.monotonic()
-    try:
-        run = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=seconds + GRACE,
-            check=False,
-        )
-        status, said = run.returncode, run.stdout
-    except subprocess.TimeoutExpired as late:
-        status, said = 1, (late.output or b"") + b"\nkilled: it does not end\n"
+    # What the targets leave behind, since libFuzzer does not end as programs do.
+    with TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as scratch:
+        try:
+            run = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "TMPDIR": scratch},
+                timeout=seconds + GRACE,
+                check=False,
+            )
+            status, said = run.returncode, run.stdout
+        except subprocess.TimeoutExpired as late:
+            status, said = 1, (late.output or b"") + b"\nkilled: it does not end\n"
     output = said.decode(errors="replace")
     outcome = Outcome(status, output, time.monotonic() - began)
     for line in output.splitlines():

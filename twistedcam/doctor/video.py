@@ -10,6 +10,7 @@ import av
 from twisted.internet.defer import Deferred
 
 from ..media.frame import Codec, Frame
+from ..media.parameters import PICTURE_LIMITS
 from ..reactors import DatagramReactor
 from ..threads import InThread
 from .buffer import ENLARGE
@@ -208,6 +209,7 @@ def _size(codec: Codec, data: bytes) -> tuple[int, int] | None:
         decoder = av.CodecContext.create(codec.value, "r")
         assert isinstance(decoder, av.VideoCodecContext)
         decoder.thread_count = 1
+        decoder.options = PICTURE_LIMITS
         pictures = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
     except (av.FFmpegError, ValueError):
         return None
