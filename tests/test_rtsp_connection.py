@@ -26,7 +26,7 @@ from twistedcam.restream.rtsp.connection import (
 )
 from twistedcam.restream.rtsp.methods import Methods
 from twistedcam.restream.rtsp.server import FAREWELL, MAX_CONNECTIONS, MAX_SESSIONS
-from twistedcam.restream.rtsp.sparing import MAX_TOLD, TELL_EVERY, Sparing
+from twistedcam.restream.sparing import MAX_TOLD, TELL_EVERY, Sparing
 
 from .rtspkit import PLAYER, URL, Answer, Player, RtspCase, Wire
 from .test_rtsp_auth import basic, digest

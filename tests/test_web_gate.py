@@ -531,7 +531,7 @@ class LogTests(LabCase):
         gate = lab.web._gate
         for number in range(2000):
             gate._tell(f"10.0.{number >> 8}.{number & 255}")
-        self.assertLessEqual(len(gate._told), 1000)
+        self.assertLessEqual(len(gate._sparing._told), 1000)
 
     def test_request(self) -> None:
         """What Twisted would write of a request has no query in it."""

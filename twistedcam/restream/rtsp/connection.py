@@ -24,11 +24,11 @@ from zope.interface import implementer
 
 from ...camera import Camera
 from ..access import Access, Slowdown
+from ..sparing import Sparing
 from .auth import Gate, Verdict
 from .message import Headers, Interleaved, ProtocolError, Reader, Request, Response
 from .methods import Methods, Peer
 from .session import World
-from .sparing import Sparing
 from .target import Target, parseTarget
 
 #: Requests that wait for the answer to the one before; players wait for it.

@@ -13,9 +13,9 @@ from ...fleet import Fleet
 from ...reactors import DatagramReactor
 from ..access import Access, Slowdown
 from ..broadcast import Broadcasts
+from ..sparing import Sparing
 from .connection import LINGER, Connection, Shared
 from .session import World
-from .sparing import Sparing
 from .tracks import SoundTracks
 
 #: Connections at a time: for each of them a program has to keep a file open, and many

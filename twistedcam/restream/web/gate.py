@@ -16,7 +16,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from base64 import b64decode
-from collections import OrderedDict
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +27,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from ...reactors import Timers
 from ..access import Access, Slowdown, placeOf
+from ..sparing import Sparing
 from .pages import (
     Denied,
     Page,
@@ -43,12 +43,6 @@ from .site import WebRequest
 
 #: Names that nobody can buy.
 _OWN_SUFFIXES = (".local", ".lan", ".home.arpa", ".internal")
-
-#: Seconds between two lines of the log about the same address.
-TELL_EVERY = 60.0
-
-#: Addresses that are remembered for that.
-_MAX_TOLD = 1000
 
 _ASK = {"WWW-Authenticate": 'Basic realm="twistedcam", charset="UTF-8"'}
 
@@ -130,8 +124,7 @@ class Gate(Resource):
         self._open = open
         self._cookie = secrets.token_urlsafe(32)
         self._waiting: dict[IDelayedCall, WebRequest] = {}
-        # When the log was told of an address, and what it was not told.
-        self._told: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._sparing = Sparing(clock)
 
     def close(self) -> None:
         """Nobody is kept waiting any longer."""
@@ -282,16 +275,11 @@ class Gate(Resource):
 
     def _tell(self, address: str) -> None:
         """One line about an address a minute."""
-        now = self._clock.seconds()
-        at, untold = self._told.pop(address, (float("-inf"), 0))
-        if 0 <= now - at < TELL_EVERY:
-            self._told[address] = at, untold + 1
-            return
-        self._told[address] = now, 0
-        while len(self._told) > _MAX_TOLD:
-            self._told.popitem(last=False)
-        more = f", {untold} more since the last line" if untold else ""
-        self.log.warn("wrong login from {address}{more}", address=address, more=more)
+        more = self._sparing.due(address)
+        if more is not None:
+            self.log.warn(
+                "wrong login from {address}{more}", address=address, more=more
+            )
 
 
 def _ask(request: WebRequest) -> dict[str, str]:

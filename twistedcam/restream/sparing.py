@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from ...reactors import Timers
+from ..reactors import Timers
 
 #: Seconds from one line about the same to the next at least.
 TELL_EVERY = 60.0
